@@ -1,0 +1,167 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inventory plugin: one topology.yml becomes hosts, groups and the compiled topology."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: topology
+short_description: Hosts and variables of a reference topology
+version_added: 0.1.0
+author: reftopo.lab maintainers (@reftopo)
+description:
+  - Reads C(inventories/<name>/topology.yml), validates all of it at once, and compiles it.
+  - C(docs/topology.md) describes the format of the file.
+  - For a valid topology C(flannel-vxlan) it adds the group C(flannel_vxlan) with the children C(flannel_vxlan_host)
+    (the machine that carries it, C(host.flannel-vxlan)) and C(flannel_vxlan_nodes), which has the children
+    C(flannel_vxlan_control_plane) and C(flannel_vxlan_workers) with one host a node, such as C(w1.flannel-vxlan).
+  - The group has the variables C(reftopo_topology) (the compiled topology), C(reftopo_state_dir) and
+    C(reftopo_cache_dir); each node has C(reftopo_node), its own part of the compiled topology.
+  - An invalid file is a warning, so that other topologies stay usable. It adds C(host.<name>) in C(<name>_host) and no
+    other host. C(reftopo_topology_errors) is then a list of C(path), C(problem) and C(fix), on which playbooks stop.
+  - What C(ip address) and C(ip route) tell of this machine is compared with the topology's networks. Links and
+    routes of topologies that are up do not count.
+requirements:
+  - netaddr
+  - jsonschema
+options:
+  state_root:
+    description: Folder that holds one folder of state (keys, kubeconfig, reports) for each topology.
+    type: path
+    default: ~/.local/state/reftopo
+    env:
+      - name: REFTOPO_STATE
+  cache_dir:
+    description: Folder of what all topologies share and what can be made again (artifacts, node images).
+    type: path
+    default: ~/.cache/reftopo
+    env:
+      - name: REFTOPO_CACHE
+"""
+
+EXAMPLES = r"""
+# inventories/pair/topology.yml
+name: pair
+description: Two network namespaces on one bridge reach each other.
+segments:
+  lan: {cidr: 172.30.20.0/24}
+namespaces:
+  left: {segment: lan}
+  right: {segment: lan}
+"""
+
+import functools
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import typing as t
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied, occupied
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import group_name
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
+
+# The utilities leave them None when they are not there, so that documentation works everywhere.
+try:
+    import jsonschema  # noqa: F401  # pylint: disable=unused-import
+    import netaddr  # noqa: F401  # pylint: disable=unused-import
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error
+
+
+@functools.cache
+def occupied_here() -> list[Occupied]:
+    """The networks in use on this machine, asked once for all topologies of a run."""
+    return occupied(_ip("address"), _ip("route", "show", "table", "all"))
+
+
+def _ip(*words: str) -> list[dict[str, t.Any]]:
+    """What iproute2 lists; raises OSError, SubprocessError, or ValueError for an ip that knows no JSON."""
+    done = subprocess.run(["ip", "-j", "-4", *words], capture_output=True, check=True, timeout=10)
+    return json.loads(done.stdout or "[]")
+
+
+class InventoryModule(BaseInventoryPlugin):
+    """Adds the hosts and variables of one topology.yml."""
+
+    NAME = "reftopo.lab.topology"
+    # The file is the user's own, as group_vars are; ansible-inventory shows text wrapped when it is not trusted.
+    trusted_by_default = True
+
+    def verify_file(self, path: str) -> bool:
+        """Claims files named topology.yml."""
+        return os.path.basename(path) == "topology.yml" and super().verify_file(path)
+
+    def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
+        """Load, validate and compile the file, then add what came of it."""
+        super().parse(inventory, loader, path, cache)
+        if MISSING:
+            raise AnsibleParserError(f"reftopo.lab.topology needs netaddr and jsonschema: {MISSING}") from MISSING
+        self.set_options()
+        file = pathlib.Path(path).absolute()
+        folder = file.parent.name
+        topology, problems = validate(file.read_bytes(), folder, self._occupied())
+        if problems:
+            self._add_invalid(folder, problems)
+        else:
+            self._add_valid(compile_topology(topology))
+
+    def _occupied(self) -> list[Occupied]:
+        try:
+            return occupied_here()
+        except (OSError, ValueError, subprocess.SubprocessError) as failure:
+            self.display.warning(f"cannot tell which networks this machine uses, so overlaps go unnoticed: {failure}")
+            return []
+
+    def _add_invalid(self, name: str, problems: list[Problem]) -> None:
+        self._add_host_of(name)
+        self.inventory.set_variable(f"host.{name}", "reftopo_topology_errors", [p._asdict() for p in problems])
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        self.display.warning(f"topology {name} is not valid and is left out:\n{lines}", formatted=True)
+
+    def _add_valid(self, topology: dict[str, t.Any]) -> None:
+        group = self.inventory.add_group(topology["group"])
+        self._add_host_of(topology["name"])
+        for child in ("host", "nodes"):
+            self.inventory.add_child(group, self.inventory.add_group(f"{group}_{child}"))
+        for child in ("control_plane", "workers"):
+            self.inventory.add_child(f"{group}_nodes", self.inventory.add_group(f"{group}_{child}"))
+        for name, value in {**self._folders(topology["name"]), "reftopo_topology": topology}.items():
+            self.inventory.set_variable(group, name, value)
+        for node in topology["nodes"].values():
+            self._add_node(topology, node)
+
+    def _add_host_of(self, name: str) -> None:
+        """The machine that carries the topology is this one."""
+        group = self.inventory.add_group(f"{group_name(name)}_host")
+        variables = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
+        if os.geteuid() != 0:
+            variables["ansible_become"] = True
+        self._populate_host_vars([f"host.{name}"], variables, group)
+
+    def _add_node(self, topology: dict[str, t.Any], node: dict[str, t.Any]) -> None:
+        group = topology["group"] + ("_control_plane" if node["role"] == "control-plane" else "_workers")
+        state = self._folders(topology["name"])["reftopo_state_dir"]
+        # Quoted twice: for the shell's rules by which Ansible splits, and for ssh, which takes a list of files.
+        known_hosts = shlex.quote(f'UserKnownHostsFile="{state}/known_hosts"')
+        variables = {
+            "ansible_host": node["address"],
+            "ansible_user": "root",
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_ssh_private_key_file": f"{state}/id_ed25519",
+            "ansible_ssh_common_args": f"-o {known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
+            "reftopo_node": node,
+        }
+        self._populate_host_vars([f"{node['name']}.{topology['name']}"], variables, group)
+
+    def _folders(self, name: str) -> dict[str, str]:
+        state = os.path.join(self.get_option("state_root"), name)
+        return {"reftopo_state_dir": state, "reftopo_cache_dir": self.get_option("cache_dir")}

@@ -1,0 +1,214 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads a machine's membership in a kubeadm cluster, and carries out the steps of a plan.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import ssl
+import threading
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible.module_utils.urls import open_url
+from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
+    CONFIG,
+    MANIFESTS,
+    RECORD,
+    Desired,
+    KubeadmError,
+    Observed,
+    Step,
+)
+
+Run = t.Callable[..., tuple[int, str, str]]
+
+# Files that `kubeadm init` and `join` leave when they are interrupted
+LEFTOVERS = (
+    "/etc/kubernetes/admin.conf",
+    "/etc/kubernetes/bootstrap-kubelet.conf",
+    "/etc/kubernetes/kubelet.conf",
+    "/etc/kubernetes/manifests/kube-apiserver.yaml",
+    "/etc/kubernetes/pki/ca.crt",
+    "/var/lib/kubelet/config.yaml",
+)
+# Members of system:masters may apply before kubeadm has bound its own administrators' group.
+EARLY_KUBECONFIG = "/etc/kubernetes/super-admin.conf"
+POLL_INTERVAL = 0.2  # seconds
+KUBEADM = "/usr/bin/kubeadm"
+READY = "/readyz"
+
+
+def read(path: str) -> str | None:
+    """A file's text; None when it does not exist."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def observe(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> Observed:
+    """Facts about this machine, for ``plan``.
+
+    Args:
+        wait_for: waits until a path of the API answers; that of a node which was just started takes some seconds.
+    """
+    record = read(RECORD)
+    active = run(["systemctl", "is-active", "--quiet", "kubelet"])[0] == 0
+    contents = {path: read(path) for path in desired.contents()}
+    return Observed(
+        record=json.loads(record) if record else None,
+        leftovers=any(os.path.exists(path) for path in LEFTOVERS),
+        kubelet_active=active,
+        files={path: content for path, content in contents.items() if content is not None},
+        manifests_differ=_manifests_differ(run, desired, wait_for) if record and active else None,
+    )
+
+
+def _manifests_differ(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> bool:
+    if not desired.manifests():
+        return False
+    wait_for(READY)
+    rc, dummy, stderr = run(_kubectl("diff", desired))
+    if rc > 1:  # kubectl diff: 0 equal, 1 different, more is an error
+        raise KubeadmError(f"kubectl diff of {MANIFESTS} failed: {stderr.strip()}\nIs the API server running?")
+    return rc == 1
+
+
+def _kubectl(verb: str, desired: Desired) -> list[str]:
+    files = [argument for path in desired.manifests() for argument in ("-f", path)]
+    return ["kubectl", "--kubeconfig", EARLY_KUBECONFIG, verb, *files]
+
+
+class Applier:
+    """Carries out steps. ``endpoint`` is the API server's host:port, ``timeout`` seconds for the whole call."""
+
+    def __init__(self, run: Run, desired: Desired, endpoint: str, timeout: int) -> None:
+        self.run = run
+        self.desired = desired
+        self.endpoint = endpoint
+        self.deadline = time.monotonic() + timeout
+        self.commands: list[str] = []
+        self.cancelled = threading.Event()
+
+    @contextlib.contextmanager
+    def alone(self, path: str = KUBEADM) -> t.Iterator[None]:
+        """Wait for a call that still works on this machine, and keep others waiting.
+
+        A killed playbook leaves its module and its kubeadm running on the node. The lock is kubeadm's own file, so
+        nothing is left behind. It is handed to every command: the kernel releases it with the last of them (flock(2)).
+
+        Raises:
+            KubeadmError: there is no kubeadm, or the other call does not end in time.
+        """
+        try:
+            lock = os.open(path, os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise KubeadmError(f"{path} does not exist. The node image has it; is this machine a node?") from error
+        with os.fdopen(lock):
+            self._lock(lock)
+            self.run = functools.partial(self.run, pass_fds=[lock])
+            yield
+
+    def _lock(self, lock: int) -> None:
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > self.deadline:
+                    raise KubeadmError(
+                        "another run still works on this machine. Wait for it, or end it: `fuser -v " + KUBEADM + "`"
+                    ) from None
+                time.sleep(POLL_INTERVAL)
+
+    def apply(self, steps: list[Step]) -> None:
+        """Do all steps, then record the membership.
+
+        Raises:
+            KubeadmError: a command failed or the API did not answer in time.
+        """
+        # The add-ons go in as soon as the API answers, while kubeadm still works on its last phases.
+        overlap = Step("init", CONFIG) in steps and Step("apply", MANIFESTS) in steps
+        for step in steps:
+            if step.action == "init" and overlap:
+                self._init_and_apply()
+            elif not (step.action == "apply" and overlap):
+                getattr(self, f"_{step.action}")(step.subject)
+        self._write_file(RECORD, json.dumps(dict(self.desired.settings), indent=1, sort_keys=True) + "\n", 0o600)
+
+    def _command(self, argv: list[str]) -> str:
+        self.commands.append(" ".join(argv))
+        rc, stdout, stderr = self.run(argv)
+        if rc != 0:
+            tail = "\n".join((stdout + stderr).strip().splitlines()[-12:])
+            raise KubeadmError(f"{' '.join(argv)} failed ({rc}):\n{tail}")
+        return stdout
+
+    def _reset(self, dummy: str) -> None:
+        self._command(["kubeadm", "reset", "--force"])
+
+    def _write(self, path: str) -> None:
+        mode = 0o600 if path in self.desired.secrets else 0o644
+        self._write_file(path, self.desired.contents()[path], mode)
+
+    def _write_file(self, path: str, content: str, mode: int) -> None:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        temporary = f"{path}.new"
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
+            stream.write(content)
+        os.replace(temporary, path)
+
+    def _init(self, config: str) -> None:
+        self._command(["kubeadm", "init", "--config", config])
+
+    def _join(self, config: str) -> None:
+        # kubeadm itself asks every 5 seconds (DiscoveryRetryInterval); asking here first saves most of that.
+        self.wait_for("/api/v1/namespaces/kube-public/configmaps/cluster-info")
+        self._command(["kubeadm", "join", "--config", config])
+
+    def _start(self, unit: str) -> None:
+        self._command(["systemctl", "start", unit])
+        if self.desired.role == "control-plane":
+            self.wait_for(READY)
+
+    def _apply(self, dummy: str) -> None:
+        self.wait_for(READY)
+        self._command(_kubectl("apply", self.desired))
+
+    def _init_and_apply(self) -> None:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            addons = pool.submit(self._apply, MANIFESTS)
+            try:
+                self._init(CONFIG)
+            except KubeadmError:
+                self.cancelled.set()
+                raise
+            addons.result()
+
+    def wait_for(self, path: str) -> None:
+        """Wait until an anonymous GET of ``path`` succeeds. No secret is sent, so no certificate is needed."""
+        url = f"https://{self.endpoint}{path}"
+        problem = "not asked"
+        while time.monotonic() < self.deadline and not self.cancelled.is_set():
+            try:
+                open_url(url, validate_certs=False, use_proxy=False, timeout=2).close()
+            except (OSError, ssl.SSLError) as error:  # urllib's errors are OSErrors
+                problem = str(error)
+                time.sleep(POLL_INTERVAL)
+            else:
+                return
+        if not self.cancelled.is_set():
+            raise KubeadmError(
+                f"{url} did not answer in time; last: {problem}\n"
+                "Look at `crictl ps -a` or `journalctl -u kubelet` on the control plane."
+            )

@@ -1,0 +1,120 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be done to make this machine a member of a kubeadm cluster: facts in, steps out.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+DIRECTORY = "/etc/kubernetes/reftopo"
+CONFIG = f"{DIRECTORY}/kubeadm.yaml"
+MANIFESTS = f"{DIRECTORY}/manifests"
+# Written last. A machine that has kubeadm's files but not this one was interrupted half way.
+RECORD = f"{DIRECTORY}/member.json"
+
+
+class KubeadmError(Exception):
+    """The one error of this module; its text says what is wrong, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the machine is to be. ``files`` and ``secrets`` map absolute paths to contents."""
+
+    role: str
+    settings: t.Mapping[str, t.Any]
+    files: t.Mapping[str, str]
+    secrets: t.Mapping[str, str]
+
+    def contents(self) -> dict[str, str]:
+        """All files to write, secret or not."""
+        return {**self.files, **self.secrets}
+
+    def manifests(self) -> list[str]:
+        """The files that are applied to the cluster."""
+        return sorted(path for path in self.files if path.startswith(f"{MANIFESTS}/"))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the machine is.
+
+    ``record`` is the settings that it joined with (None: not a member), ``leftovers`` the files of kubeadm that an
+    interrupted run left, ``manifests_differ`` what ``kubectl diff`` said (None: the API could not be asked).
+    """
+
+    record: dict[str, t.Any] | None = None
+    leftovers: bool = False
+    kubelet_active: bool = False
+    files: dict[str, str] = field(default_factory=dict)
+    manifests_differ: bool | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do; ``action`` is reset, write, init, join, start or apply."""
+
+    action: str
+    subject: str
+
+
+def flatten(data: t.Any, path: str = "") -> dict[str, t.Any]:
+    """Leaves of nested dictionaries by dotted path; lists are leaves."""
+    if not isinstance(data, t.Mapping):
+        return {path: data}
+    leaves: dict[str, t.Any] = {}
+    for key, value in data.items():
+        leaves.update(flatten(value, f"{path}.{key}" if path else str(key)))
+    return leaves
+
+
+def drift(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[str]:
+    """Settings that differ from those the member was built with, one text each, both values named."""
+    was, wanted = flatten(record), flatten(settings)
+    return [
+        f"{path}: the cluster was built with {was.get(path)!r}, the topology says {wanted.get(path)!r}"
+        for path in sorted(was.keys() | wanted.keys())
+        if was.get(path) != wanted.get(path)
+    ]
+
+
+def refuse_drift(observed: Observed, desired: Desired) -> None:
+    """kubeadm applies its configuration once: a change that would silently do nothing is refused."""
+    if observed.record is None:
+        return
+    problems = drift(observed.record, desired.settings)
+    if not problems and observed.files.get(CONFIG) != desired.contents()[CONFIG]:
+        problems = [f"{CONFIG}: differs from the file this member was built with"]
+    if problems:
+        raise KubeadmError(
+            "\n".join(problems)
+            + "\nkubeadm does not change a running cluster: destroy the topology and build it again,"
+            " or put the old values back."
+        )
+
+
+def plan(observed: Observed, desired: Desired) -> list[Step]:
+    """The steps from ``observed`` to ``desired``, in order; empty when nothing is to do.
+
+    Raises:
+        KubeadmError: the machine is a member with other settings.
+    """
+    refuse_drift(observed, desired)
+    member = observed.record is not None
+    steps: list[Step] = []
+    if observed.leftovers and not member:
+        steps.append(Step("reset", "an interrupted run"))
+    kept = {} if steps else observed.files
+    steps += [Step("write", path) for path, content in sorted(desired.contents().items()) if kept.get(path) != content]
+    if not member:
+        steps.append(Step("init" if desired.role == "control-plane" else "join", CONFIG))
+    elif not observed.kubelet_active:
+        steps.append(Step("start", "kubelet"))
+    if desired.manifests() and (not member or observed.manifests_differ is not False):
+        steps.append(Step("apply", MANIFESTS))
+    return steps

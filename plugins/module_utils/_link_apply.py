@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a machine's link state and carries out a plan: one process of ip(8) for each namespace and direction.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
+from ansible_collections.reftopo.lab.plugins.module_utils._link_body import Step
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    ROOT,
+    LinkStateError,
+    Problem,
+    State,
+    netns,
+    split_mark,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ, READ_MAIN, parse
+from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
+
+Run = t.Callable[..., tuple[int, str, str]]  # AnsibleModule.run_command
+
+NETNS_FOLDER = "/run/netns"  # NETNS_RUN_DIR in iproute2's include/namespace.h
+FAILED_LINE = re.compile(r"^Command failed -:(\d+)", re.MULTILINE)
+GONE = "Cannot find device"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call found, what it did or would do, and what is there afterwards, in the format of the input."""
+
+    before: dict[str, t.Any]
+    after: dict[str, t.Any]
+    commands: list[str]
+
+
+def converge(run: Run, desired: State, check_mode: bool) -> Result:
+    """Bring the machine to the desired state and read it again; LinkStateError when something is in the way."""
+    current = observe(run, desired.owner)
+    problems = conflicts(current, desired)
+    if problems:
+        raise LinkStateError("something else has the name, nothing was changed:", problems)
+    steps = plan(current, desired)
+    if steps and not check_mode:
+        apply(run, steps)
+        verify(observe(run, desired.owner), desired)
+    before, after = _link_render.observed(current, desired), _link_render.wanted(desired)
+    return Result(before, after, [str(step) for step in steps])
+
+
+def verify(current: State, desired: State) -> None:
+    """LinkStateError naming each attribute that is not as desired although every command succeeded."""
+    left = plan(current, desired)
+    if left:
+        fix = "see what sets it otherwise (dmesg, other programs), then run again"
+        problems = [Problem(step.path, f"is not as wanted, '{step}' is still to be done", fix) for step in left]
+        raise LinkStateError("the kernel's state differs after all commands succeeded:", problems)
+
+
+def observe(run: Run, owner: str, folder: str = NETNS_FOLDER) -> State:
+    """The machine's own namespace and those of the owner, as they are now."""
+    names = _namespace_files(owner, folder)
+    dumps = {ROOT: _read(run, ROOT)}
+    for name in names["namespace"]:
+        dumps[name] = _read(run, netns(owner, name))
+    state = parse(owner, dumps)
+    return replace(state, stale=tuple(names["stale"]), blocked=tuple(names["blocked"]))
+
+
+def _namespace_files(owner: str, folder: str) -> dict[str, list[str]]:
+    """The owner's names in the folder: namespaces, stale files, and what is neither."""
+    names: dict[str, list[str]] = {"namespace": [], "stale": [], "blocked": []}
+    if not os.path.isdir(folder):
+        return names
+    device = os.stat(folder).st_dev
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        holder, name = split_mark(entry.name) or ("", "")
+        if holder == owner:
+            # A namespace's name is a file with a mount on it, thus on another device.
+            mounted = entry.stat(follow_symlinks=False).st_dev != device
+            regular = entry.is_file(follow_symlinks=False)
+            names["namespace" if mounted else "stale" if regular else "blocked"].append(name)
+    return names
+
+
+def _read(run: Run, namespace: str) -> str:
+    rc, out, err = run(_ip(namespace, "-j", "-d"), data=READ if namespace else READ + READ_MAIN)
+    if rc != 0:
+        where = f"namespace {namespace}" if namespace else "this machine"
+        raise LinkStateError(f"cannot read the links of {where}: {err.strip()}")
+    return out
+
+
+def _ip(namespace: str, *options: str) -> list[str]:
+    return ["ip", *(["-n", namespace] if namespace else []), *options, "-batch", "-"]
+
+
+def apply(run: Run, steps: t.Sequence[Step]) -> None:
+    """Run the steps; LinkStateError names the place in the input that the first failing one serves."""
+    for namespace, batch in groupby(steps, key=lambda step: step.netns):
+        left = list(batch)
+        while left:
+            left = _batch(run, namespace, left)
+
+
+def _batch(run: Run, namespace: str, steps: list[Step]) -> list[Step]:
+    """Run one batch; return what is left to run after a link that was to be deleted turned out to be gone."""
+    rc, _out, err = run(_ip(namespace), data="".join(f"{step.command}\n" for step in steps))
+    if rc == 0:
+        return []
+    line = FAILED_LINE.search(err)
+    number = int(line.group(1)) if line else 1
+    failed = steps[number - 1]
+    if line and failed.may_be_gone and GONE in err:
+        return steps[number:]
+    said = FAILED_LINE.sub("", err).strip().replace("\n", " ")
+    fix = "correct the input or what is in the way, and run again: it goes on from here"
+    raise LinkStateError("a command failed:", [Problem(failed.path, f"'{failed}': {said}", fix)])

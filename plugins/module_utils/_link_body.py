@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands inside one namespace, once its links exist, and the table of what each attribute of a link needs.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    PROTOCOL,
+    ROOT,
+    Link,
+    Namespace,
+    Route,
+    State,
+    altname,
+    netns,
+    place,
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of `ip -batch` in a namespace (ROOT or a full name), and the place in the input that it serves."""
+
+    netns: str
+    command: str
+    path: str
+    # A veth end may go by itself meanwhile: the kernel clears a deleted namespace in the background.
+    may_be_gone: bool = False
+
+    def __str__(self) -> str:
+        return f"ip -n {self.netns} {self.command}" if self.netns else f"ip {self.command}"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """How a link's attribute is brought to its desired value.
+
+    `command` is the end of `link set`, None when the kernel cannot change the attribute: the link is made anew.
+    """
+
+    name: str
+    command: t.Callable[[t.Any], str] | None = None
+    ignore_when_unset: bool = False
+
+    def differs(self, have: Link, want: Link) -> bool:
+        """Whether the desired value is another one."""
+        wanted = getattr(want, self.name)
+        return getattr(have, self.name) != wanted and not (self.ignore_when_unset and wanted is None)
+
+
+ATTRIBUTES = (
+    Attribute("kind"),
+    Attribute("mark"),
+    Attribute("peer"),
+    Attribute("mtu", "mtu {}".format, ignore_when_unset=True),
+    Attribute("mac", "address {}".format, ignore_when_unset=True),
+    Attribute("master", lambda master: f"master {master}" if master else "nomaster"),
+    Attribute("up", lambda up: "up" if up else "down"),
+)
+
+
+def full(desired: State, namespace: str) -> str:
+    return netns(desired.owner, namespace) if namespace != ROOT else ROOT
+
+
+class Body:
+    """The commands inside one namespace, after all links exist."""
+
+    def __init__(self, name: str, current: State, kept: State, desired: State) -> None:
+        self.name = name
+        self.netns = full(desired, name)
+        self.owner = desired.owner
+        self.before = current.namespaces.get(name, Namespace())
+        self.kept = kept.namespaces.get(name, Namespace())
+        self.want = desired.namespaces[name]
+        # Links that lost an address, and with it perhaps routes
+        self.disturbed: set[str] = set()
+
+    def steps(self) -> list[Step]:
+        """The commands in order: a route is removed before it can go with an address."""
+        return [*self._extra_routes(), *self._links(), *self._missing_routes()]
+
+    def _step(self, command: str, *parts: str) -> Step:
+        return Step(self.netns, command, place(self.name, *parts))
+
+    def _links(self) -> t.Iterator[Step]:
+        """Ports before bridges.
+
+        The kernel adapts a bridge's MTU to its ports whenever they change (br_mtu_auto_adjust in net/bridge/br_if.c)
+        unless it was once set to another value than it had. So it is written again after a change of ports.
+        """
+        unsettled = {have.master for have in self.before.links.values() if have.name not in self.kept.links}
+        for want in sorted(self.want.links.values(), key=lambda link: link.kind == "bridge"):
+            have = self.kept.links.get(want.name) or _fresh(want)
+            if want.kind == "bridge" and want.name in unsettled:
+                have = replace(have, mtu=0)
+            steps = list(self._link(have, want))
+            if {"mtu", "master"} & {step.path.rpartition(".")[2] for step in steps}:
+                unsettled |= {have.master, want.master}
+            yield from steps
+
+    def _link(self, have: Link, want: Link) -> t.Iterator[Step]:
+        path = ("links", want.name)
+        if have.mark != want.mark:
+            command = f"link property add dev {want.name} altname {altname(self.owner, want.mark)}"
+            yield self._step(command, *path, "mark")
+        for attribute in ATTRIBUTES:
+            if attribute.command and attribute.differs(have, want):
+                change = attribute.command(getattr(want, attribute.name))
+                yield self._step(f"link set dev {want.name} {change}", *path, attribute.name)
+        yield from self._addresses(have, want, *path, "addresses")
+
+    def _addresses(self, have: Link, want: Link, *path: str) -> t.Iterator[Step]:
+        extra = [address for address in have.addresses if address not in want.addresses]
+        for address in reversed(extra):
+            yield self._step(f"addr del {address} dev {want.name}", *path)
+        if extra:
+            self.disturbed.add(want.name)
+        for address in want.addresses:
+            # With a primary address its secondary ones may go: promote_secondaries in the kernel's ip-sysctl.rst.
+            if extra or address not in have.addresses:
+                how = "nodad" if ":" in address else "brd +"
+                yield self._step(f"addr replace {address} {how} dev {want.name}", *path)
+
+    def _extra_routes(self) -> t.Iterator[Step]:
+        wanted = {route.key for route in self.want.routes}
+        for route in self.kept.routes:
+            # `replace` overwrites a route with the same key, so that there is always one.
+            if route.key not in wanted:
+                yield self._step(f"route del {route_words(route)}", "routes")
+
+    def _missing_routes(self) -> t.Iterator[Step]:
+        left = [route for route in self.kept.routes if route.dev not in self.disturbed]
+        for number, want in enumerate(self.want.routes):
+            if not any(route.satisfies(want) for route in left):
+                yield self._step(f"route replace {route_words(want)}", f"routes[{number}]")
+
+
+def _fresh(want: Link) -> Link:
+    """What `link add` makes, or lo in a new namespace."""
+    mtu = None if want.kind == "bridge" else want.mtu
+    return Link(want.name, kind=want.kind, peer=want.peer, mtu=mtu, mac=want.mac, up=False)
+
+
+def route_words(route: Route) -> str:
+    """A route in the words of `ip route`, with our mark."""
+    default = "::/0" if route.version == 6 else "0.0.0.0/0"
+    words = [default if route.to == "default" else route.to]
+    words += [f"via {route.via}"] if route.via else []
+    words += [f"dev {route.dev}"] if route.dev else []
+    words += [f"scope {route.scope}"] if route.version == 4 else []
+    return " ".join([*words, f"proto {PROTOCOL}", *filter(None, [route.selector])])

@@ -1,0 +1,205 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with link_state's input, as far as the input alone can tell. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    PEER_SUFFIX,
+    ROOT,
+    End,
+    Problem,
+    altname,
+    netns,
+    place,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._link_value import (
+    attributes,
+    destination,
+    link_name,
+    network,
+)
+
+Data = dict[str, t.Any]
+Problems = t.Iterator[Problem]
+
+OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+MARK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+LONGEST_ALTNAME = 127  # ALTIFNAMSIZ in include/uapi/linux/if.h, less the final zero
+LONGEST_FILE_NAME = 255  # NAME_MAX; a namespace is a file below /run/netns
+OPTIONS_OF_LO = {"up", "addresses"}
+
+
+@dataclass
+class Spec:
+    """The input with types and defaults, not yet known to make sense.
+
+    `links` holds None for a link whose options could not be read. `routes` are, by namespace, the options by path.
+    """
+
+    owner: str
+    state: str
+    links: dict[End, Data | None] = field(default_factory=dict)
+    routes: dict[str, dict[str, Data]] = field(default_factory=dict)
+
+    def mark(self, end: End) -> str:
+        """The mark of a link that is declared with its kind."""
+        default = end.name if end.namespace == ROOT else f"{end.namespace}.{end.name}"
+        return (self.links[end] or {}).get("mark") or default
+
+    def peer(self, end: End) -> End | None:
+        """The other end of a veth that is declared at `end`."""
+        peer = (self.links.get(end) or {}).get("peer")
+        return End(peer.get("namespace") or ROOT, peer["name"]) if peer else None
+
+    def veths(self) -> t.Iterator[tuple[End, End]]:
+        """Where each veth is declared, and its other end."""
+        for end, options in self.links.items():
+            far = self.peer(end)
+            if far and (options or {}).get("kind") == "veth":
+                yield end, far
+
+    @cached_property
+    def far_ends(self) -> dict[End, End]:
+        """The other end of each veth, and where the veth is declared."""
+        return {far: end for end, far in self.veths()}
+
+    @cached_property
+    def readable(self) -> bool:
+        """Whether the options of every link could be read, so that what is missing really is."""
+        return None not in self.links.values()
+
+
+def check(spec: Spec) -> Problems:
+    """Every problem of the input."""
+    if not OWNER.fullmatch(spec.owner):
+        fix = "use letters, digits, - and _; a dot would not tell owner a.b from link b of owner a"
+        yield Problem("owner", f"{spec.owner!r} cannot be a mark", fix)
+    if spec.state == "absent" and (spec.links or any(spec.routes.values()) or len(spec.routes) > 1):
+        fix = "give only owner, or remove single links by leaving them out of state: present"
+        yield Problem("state", "absent removes everything of the owner, but links, routes or namespaces are given", fix)
+    yield from _namespaces(spec)
+    for end, options in spec.links.items():
+        if options is not None:
+            yield from _link(spec, end, options)
+    yield from _veths(spec)
+    yield from _marks(spec)
+    yield from _duplicate_addresses(spec)
+    for namespace, routes in spec.routes.items():
+        yield from _routes(spec, namespace, routes)
+
+
+def _namespaces(spec: Spec) -> Problems:
+    for name in spec.routes:
+        if name == ROOT:
+            continue
+        path = place(name)
+        if not OWNER.fullmatch(name):
+            yield Problem(path, f"{name!r} cannot be a namespace's name", "use letters, digits, - and _")
+        elif len(netns(spec.owner, name)) > LONGEST_FILE_NAME:
+            yield Problem(path, f"the name is longer than {LONGEST_FILE_NAME} with its prefix", "shorten it")
+
+
+def _link(spec: Spec, end: End, options: Data) -> Problems:
+    path = place(end.namespace, "links", end.name)
+    yield from link_name(end.name, path)
+    if end.name == "lo":
+        yield from _lo(end, options, path)
+    elif options.get("kind") == "veth" and not options.get("peer"):
+        yield Problem(f"{path}.peer", "is missing", "name the veth's other end: {name: …, namespace: …}")
+    elif options.get("kind") != "veth" and options.get("peer"):
+        yield Problem(f"{path}.peer", "only a veth has a peer", "remove it, or set kind: veth")
+    elif not options.get("kind") and spec.readable and end not in spec.far_ends:
+        fix = "set kind, or name it as peer where the other end is declared"
+        yield Problem(f"{path}.kind", "is missing, and the link is no veth's other end", fix)
+    yield from attributes(options, path)
+    if options.get("master"):
+        yield from _master(spec, end, options["master"], f"{path}.master")
+
+
+def _lo(end: End, options: Data, path: str) -> Problems:
+    if end.namespace == ROOT:
+        yield Problem(path, "this machine's own lo is not ours to set", "remove it, or put it in a namespace")
+    for name in sorted(set(options) - OPTIONS_OF_LO):
+        yield Problem(f"{path}.{name}", "cannot be set for lo", "remove it")
+
+
+def _master(spec: Spec, end: End, master: str, path: str) -> Problems:
+    bridge = spec.links.get(End(end.namespace, master), {})
+    if bridge == {}:
+        yield Problem(path, f"{master!r} is not among the links of its namespace", "declare it, with kind: bridge")
+    elif bridge is not None and bridge.get("kind") != "bridge":
+        yield Problem(path, f"{master!r} is no bridge", "name a link with kind: bridge")
+    elif (spec.links[end] or {}).get("kind") == "bridge":
+        yield Problem(path, "a bridge cannot be a bridge's port", "join bridges by a veth")
+
+
+def _veths(spec: Spec) -> Problems:
+    makers: dict[End, End] = {}
+    for end, far in spec.veths():
+        path = place(end.namespace, "links", end.name, "peer")
+        if far.namespace not in spec.routes:
+            yield Problem(f"{path}.namespace", f"{far.namespace!r} is unknown", "add it to namespaces")
+        if far not in spec.links:
+            yield from link_name(far.name, f"{path}.name")
+        if far in makers:
+            other = place(makers[far].namespace, "links", makers[far].name)
+            yield Problem(path, f"{far.name!r} is the other end of {other} already", "name another")
+        makers[far] = end
+        if far == end:
+            yield Problem(path, "a veth's other end is another link", "name that")
+            continue
+        options = spec.links.get(far) or {}
+        for name in sorted({"kind", "mark", "peer"} & set(options)):
+            where = place(far.namespace, "links", far.name, name)
+            declared = place(end.namespace, "links", end.name)
+            yield Problem(where, f"the link is the other end of {declared}, which sets this", "remove it")
+
+
+def _marks(spec: Spec) -> Problems:
+    seen: dict[str, str] = {}
+    for end, options in spec.links.items():
+        if not (options or {}).get("kind"):
+            if (options or {}).get("mark") and end not in spec.far_ends:
+                yield Problem(place(end.namespace, "links", end.name, "mark"), "goes with kind", "remove it")
+            continue
+        mark, path = spec.mark(end), place(end.namespace, "links", end.name, "mark")
+        given = (options or {}).get("mark", "x")  # a default comes from a name, which is checked where it stands
+        if not MARK.fullmatch(given) or mark.endswith(PEER_SUFFIX):
+            fix = f"use letters, digits, _, - and ., and another ending than {PEER_SUFFIX}"
+            yield Problem(path, f"{mark!r} cannot be a mark", fix)
+        elif len(altname(spec.owner, mark + PEER_SUFFIX)) > LONGEST_ALTNAME:
+            yield Problem(path, f"is longer than {LONGEST_ALTNAME} with prefix and {PEER_SUFFIX}", "shorten it")
+        other = seen.setdefault(mark, path)
+        if other != path:
+            yield Problem(path, f"{mark!r} is taken by {other}", "give each link its own mark")
+
+
+def _duplicate_addresses(spec: Spec) -> Problems:
+    seen: dict[tuple[str, str], str] = {}
+    for end, options in spec.links.items():
+        for number, address in enumerate((options or {}).get("addresses", [])):
+            path = place(end.namespace, "links", end.name, f"addresses[{number}]")
+            other = seen.setdefault((end.namespace, address.partition("/")[0]), path)
+            if other != path:
+                yield Problem(path, f"{address.partition('/')[0]} is set by {other}", "use every address once")
+
+
+def _routes(spec: Spec, namespace: str, routes: dict[str, Data]) -> Problems:
+    counts = Counter(map(network, routes.values()))
+    for path, options in routes.items():
+        dev, via, times = options.get("dev"), options.get("via"), counts[network(options)]
+        if times > 1:
+            yield Problem(f"{path}.to", f"there are {times} routes to {options['to']}", "keep one of them")
+        if not dev and (namespace == ROOT or not via):
+            where = "the route must leave by a link of the owner" if namespace == ROOT else "there is no via either"
+            yield Problem(f"{path}.dev", f"is missing, and {where}", "name the link that it leaves by")
+        elif dev and End(namespace, dev) not in {*spec.links, *spec.far_ends}:
+            yield Problem(f"{path}.dev", f"{dev!r} is not among the links of its namespace", "declare it")
+        yield from destination(options, path)

@@ -1,0 +1,176 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The link state of a machine as data, and the marks that say whose a link, namespace or route is.
+
+Desired and observed state have the same shape, so that comparing them is comparing values. This module util is PRIVATE
+to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+from dataclasses import dataclass, field, replace
+
+# Key of the machine's own network namespace in State.namespaces.
+ROOT = ""
+PREFIX = "reftopo."
+# The route protocol number that marks our routes; /etc/iproute2/rt_protos leaves 152 free.
+PROTOCOL = 152
+# Both ends of a veth carry one mark, the end that is not declared with the kind carries it with this.
+PEER_SUFFIX = ".peer"
+ADDRESSES_OF_LO = ("127.0.0.1/8", "::1/128")  # the kernel sets them when lo goes up
+
+
+def group(owner: str) -> int:
+    """The link group (1 to 2**31 - 1) of an owner's links.
+
+    The kernel sets a link's group in the request that creates it, but an alternative name only in a second one
+    (rtnl_create_link and rtnl_linkprop in net/core/rtnetlink.c). So a link that was created by a run that died before
+    the second request still says whose it is. iproute2 refuses groups above 2**31 - 1.
+    """
+    return int(hashlib.sha1(owner.encode()).hexdigest()[:8], 16) % (2**31 - 1) + 1
+
+
+def altname(owner: str, mark: str) -> str:
+    """The alternative name that marks a link as the owner's."""
+    return f"{PREFIX}{owner}.{mark}"
+
+
+def netns(owner: str, namespace: str) -> str:
+    """The name under /run/netns of one of the owner's namespaces."""
+    return f"{PREFIX}{owner}.{namespace}"
+
+
+def split_mark(name: str) -> tuple[str, str] | None:
+    """Owner and mark (or namespace) in an alternative name or a namespace's name; None when it is not one of ours.
+
+    An owner has no dot, so ``reftopo.a.b.c`` can only be owner ``a``.
+    """
+    owner, dot, mark = name[len(PREFIX) :].partition(".")
+    return (owner, mark) if name.startswith(PREFIX) and owner and dot and mark else None
+
+
+def place(namespace: str, *parts: str) -> str:
+    """Where something stands in the module's input: ``namespaces.cp1.links.eth0.mtu``."""
+    head = (f"namespaces.{namespace}",) if namespace != ROOT else ()
+    return ".".join((*head, *parts))
+
+
+def default_scope(version: int, via: str | None) -> str:
+    """The scope of a route that is written without one: see SCOPE in ip-route(8); IPv6 has no other."""
+    return "global" if version == 6 or via else "link"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """What is wrong, where in the module's input, and what to do about it."""
+
+    path: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}; {self.fix}"
+
+
+class LinkStateError(Exception):
+    """The one error of link_state, with all problems that were found together."""
+
+    def __init__(self, summary: str, problems: t.Sequence[Problem] = ()) -> None:
+        super().__init__("\n".join([summary, *(f"- {problem}" for problem in problems)]))
+        self.problems = tuple(problems)
+
+
+class End(t.NamedTuple):
+    """One link of the machine."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link; `mtu` and `mac` are None where the desired state leaves them to the kernel."""
+
+    name: str
+    kind: str = ""  # "" for lo
+    mark: str = ""
+    peer: End | None = None
+    mtu: int | None = None
+    mac: str | None = None
+    master: str = ""
+    up: bool = True
+    addresses: tuple[str, ...] = ()
+    # Only in observed links
+    owner: str = ""  # "" when it carries nobody's mark
+    altnames: tuple[str, ...] = ()
+    index: int = 0
+    peer_index: int = 0
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route in the main table; `to` is ``default`` or a network, `version` 4 or 6."""
+
+    to: str
+    version: int
+    via: str = ""
+    dev: str = ""
+    scope: str = "global"
+    # Only in observed routes: what must be said besides to delete it, as in `metric 7 table 77`.
+    selector: str = ""
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What two routes of a table cannot have in common."""
+        return (self.to, self.version, self.selector)
+
+    def satisfies(self, wanted: Route) -> bool:
+        """Whether this observed route is the wanted one, which may leave it to the kernel which link it leaves by."""
+        return replace(self, dev=self.dev if wanted.dev else "") == wanted
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """Links by name, and routes, of one network namespace.
+
+    `foreign_routes` are those in ROOT's main table that leave by links of others.
+    """
+
+    links: t.Mapping[str, Link] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    foreign_routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """A machine's link state: ROOT and the owner's namespaces by their short names.
+
+    `stale` are the owner's names under /run/netns that are plain files, left when making the namespace was
+    interrupted; `blocked` are those that are something else, such as a symbolic link.
+    """
+
+    owner: str
+    namespaces: t.Mapping[str, Namespace] = field(default_factory=lambda: {ROOT: Namespace()})
+    stale: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+    def ends(self) -> t.Iterator[tuple[End, Link]]:
+        """Every link with its place."""
+        for name, namespace in self.namespaces.items():
+            for link in namespace.links.values():
+                yield End(name, link.name), link
+
+    def find(self, end: End) -> Link | None:
+        """The link at a place."""
+        namespace = self.namespaces.get(end.namespace)
+        return namespace.links.get(end.name) if namespace else None
+
+    def with_links(self, change: t.Callable[[End, Link], Link | None]) -> State:
+        """The same state with each link replaced by what `change` returns, or left out when that is None."""
+        changed = {}
+        for name, namespace in self.namespaces.items():
+            links = {key: change(End(name, key), link) for key, link in namespace.links.items()}
+            changed[name] = replace(namespace, links={key: link for key, link in links.items() if link})
+        return replace(self, namespaces=changed)

@@ -1,0 +1,118 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `ip -j -d` prints about a machine's namespaces, as a State. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import replace
+from ipaddress import ip_network
+
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    ADDRESSES_OF_LO,
+    PEER_SUFFIX,
+    PROTOCOL,
+    ROOT,
+    End,
+    Link,
+    Namespace,
+    Route,
+    State,
+    group,
+    split_mark,
+)
+
+Data = dict[str, t.Any]
+
+# A namespace is read by one process. `root` is the only filter that selects the IP version inside a batch.
+READ = f"""addr show
+route show root 0.0.0.0/0 table all proto {PROTOCOL}
+route show root ::/0 table all proto {PROTOCOL}
+"""
+# On the machine itself, besides: what our routes must not replace
+READ_MAIN = """route show root 0.0.0.0/0 table main
+route show root ::/0 table main
+"""
+DEFAULT_METRIC = {4: 0, 6: 1024}  # IP6_RT_PRIO_USER in include/uapi/linux/ipv6_route.h
+
+
+def parse(owner: str, dumps: t.Mapping[str, str]) -> State:
+    """The observed State, from the answers to READ by namespace."""
+    state = State(owner, {name: _namespace(owner, name, dump) for name, dump in dumps.items()})
+    return _pair_up(state)
+
+
+def _namespace(owner: str, name: str, dump: str) -> Namespace:
+    entries, *tables = (json.loads(line) for line in dump.splitlines() if line.strip())
+    links = {entry["ifname"]: _link(owner, entry) for entry in entries if "ifname" in entry}
+    routes = [[_route(entry, version) for entry in table] for table, version in zip(tables, (4, 6, 4, 6))]
+    marked = (*routes[0], *routes[1])
+    if name != ROOT:
+        return Namespace(links, marked)
+    # The protocol says that a route is of this module; on the machine itself only its link says of which owner.
+    ours = {link.name for link in links.values() if link.owner == owner}
+    foreign = [route for table in routes[2:] for route in table if route.dev not in ours]
+    return Namespace(links, tuple(route for route in marked if route.dev in ours), tuple(foreign))
+
+
+def _link(owner: str, entry: Data) -> Link:
+    altnames = tuple(entry.get("altnames", ()))
+    holder, mark = next(filter(None, map(split_mark, altnames)), ("", ""))
+    return Link(
+        name=entry["ifname"],
+        kind=entry.get("linkinfo", {}).get("info_kind", ""),
+        mark=mark,
+        mtu=entry["mtu"],
+        mac=entry.get("address"),
+        master=entry.get("master", ""),
+        up="UP" in entry["flags"],
+        addresses=tuple(filter(None, map(_address, entry.get("addr_info", ())))),
+        owner=holder or (owner if entry.get("group") == str(group(owner)) else ""),
+        altnames=altnames,
+        index=entry["ifindex"],
+        peer_index=entry.get("link_index", 0),
+    )
+
+
+def _address(entry: Data) -> str | None:
+    """The address with its prefix length; None for one that the kernel sets: link-local, by router, of lo."""
+    if "local" not in entry or entry.get("dynamic") or (entry["family"] == "inet6" and entry["scope"] == "link"):
+        return None
+    address = f"{entry['local']}/{entry['prefixlen']}"
+    return None if address in ADDRESSES_OF_LO else address
+
+
+def _route(entry: Data, version: int) -> Route:
+    to = entry["dst"]
+    metric = entry.get("metric", DEFAULT_METRIC[version])
+    selector = f"metric {metric}" if metric != DEFAULT_METRIC[version] else ""
+    if entry.get("table", "main") != "main":
+        selector += f" table {entry['table']}"
+    return Route(
+        to=to if to == "default" else str(ip_network(to)),
+        version=version,
+        via=entry.get("gateway", ""),
+        dev=entry.get("dev", ""),
+        scope=entry.get("scope", "global"),
+        selector=selector.strip(),
+    )
+
+
+def _pair_up(state: State) -> State:
+    """The State with the peers of the owner's veths.
+
+    A peer's interface index alone would not do: it says nothing of the namespace, and in every new one counting begins
+    anew. JSON output shows the other namespace only as a number that each namespace assigns by itself.
+    """
+    marked = {link.mark: (end, link) for end, link in state.ends() if link.owner == state.owner and link.mark}
+
+    def paired(end: End, link: Link) -> Link:
+        base = link.mark[: -len(PEER_SUFFIX)] if link.mark.endswith(PEER_SUFFIX) else link.mark + PEER_SUFFIX
+        far, other = marked.get(base, (None, None))
+        if not (far and other) or marked.get(link.mark, (None,))[0] != end:
+            return link
+        mutual = (link.index, link.peer_index) == (other.peer_index, other.index)
+        return replace(link, peer=far) if mutual else link
+
+    return state.with_links(paired)

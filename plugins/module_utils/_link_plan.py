@@ -1,0 +1,144 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an observed and a desired State to the commands of ip(8) that lead from one to the other; pure.
+
+Everything that cannot stay is removed first, with what the kernel removes along with it; what is missing then is added.
+So a link that is made anew gets back what hung on it without a rule of its own. PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.reftopo.lab.plugins.module_utils._link_body import ATTRIBUTES, Body, Step, full
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    PEER_SUFFIX,
+    ROOT,
+    End,
+    Link,
+    Problem,
+    State,
+    altname,
+    group,
+    netns,
+    place,
+)
+
+
+def conflicts(current: State, desired: State) -> list[Problem]:
+    """Everything that has a desired name and is not the owner's."""
+    problems = []
+    for name in sorted(set(current.blocked) & set(desired.namespaces)):
+        file = f"/run/netns/{netns(desired.owner, name)}"
+        problems.append(Problem(place(name), f"{file} is no network namespace", f"remove it: rm {file}"))
+    foreign = {
+        End(end.namespace, name): link
+        for end, link in current.ends()
+        for name in (link.name, *link.altnames)
+        if link.owner != desired.owner and link.name != "lo"
+    }
+    for end, want in desired.ends():
+        link = foreign.get(end) or foreign.get(End(end.namespace, altname(desired.owner, want.mark)))
+        if link:
+            problems.append(_conflict(desired, end, link))
+    return [*problems, *_route_conflicts(current, desired)]
+
+
+def _conflict(desired: State, end: End, link: Link) -> Problem:
+    whose = f"belongs to owner {link.owner}" if link.owner else f"has no mark of owner {desired.owner}"
+    where = f"-n {netns(desired.owner, end.namespace)} " if end.namespace != ROOT else ""
+    fix = f"use another name, or delete it: ip {where}link del {link.name}"
+    return Problem(place(end.namespace, "links", end.name), f"there is a link {link.name} that {whose}", fix)
+
+
+def _route_conflicts(current: State, desired: State) -> t.Iterator[Problem]:
+    """Routes of the machine that `route replace` would overwrite."""
+    foreign = {route.key: route for route in current.namespaces[ROOT].foreign_routes}
+    for number, want in enumerate(desired.namespaces[ROOT].routes):
+        route = foreign.get(want.key)
+        if route:
+            where = f"there is a route to {route.to} by {route.dev or 'several links'} that is not the owner's"
+            fix = f"use another destination, or delete it: ip {'-6 ' if want.version == 6 else ''}route del {route.to}"
+            yield Problem(f"routes[{number}]", where, fix)
+
+
+def plan(current: State, desired: State) -> list[Step]:
+    """The commands in order; consecutive ones in one namespace can be one batch."""
+    doomed = _doomed(current, desired)
+    kept = _without(current, doomed)
+    inside, outside = [], []
+    for end in _one_of_each_pair(current, doomed):
+        path = place(end.namespace, "links", end.name)
+        step = Step(full(desired, end.namespace), f"link del dev {end.name}", path, may_be_gone=True)
+        (outside if end.namespace == ROOT else inside).append(step)
+    steps = [*inside, *outside, *_namespaces(kept, desired), *_creations(kept, desired)]
+    for name in desired.namespaces:
+        steps += Body(name, current, kept, desired).steps()
+    return steps
+
+
+def _doomed(current: State, desired: State) -> set[End]:
+    """The owner's links that have to go, with their peers."""
+    doomed = set()
+    for end, link in current.ends():
+        want = desired.find(end)
+        fixed = [attribute for attribute in ATTRIBUTES if attribute.command is None]
+        if link.owner == desired.owner and (want is None or any(a.differs(link, want) for a in fixed)):
+            doomed |= {end, link.peer} - {None}
+    return t.cast("set[End]", doomed)
+
+
+def _one_of_each_pair(current: State, doomed: set[End]) -> list[End]:
+    """Deleting one end of a veth deletes the other; the machine's own end costs no further process."""
+    chosen: dict[End, None] = {}
+    for end in sorted(doomed, key=lambda end: (end.namespace != ROOT, end)):
+        link = current.find(end)
+        if not (link and link.peer in chosen):
+            chosen[end] = None
+    return list(chosen)
+
+
+def _without(current: State, doomed: set[End]) -> State:
+    """The State after the removals: ports of a removed bridge are free, routes by a removed link are gone."""
+
+    def after(end: End, link: Link) -> Link | None:
+        master = "" if End(end.namespace, link.master) in doomed else link.master
+        return None if end in doomed else replace(link, master=master)
+
+    state = current.with_links(after)
+    namespaces = {
+        name: replace(body, routes=tuple(r for r in body.routes if End(name, r.dev) not in doomed))
+        for name, body in state.namespaces.items()
+    }
+    return replace(state, namespaces=namespaces)
+
+
+def _namespaces(kept: State, desired: State) -> t.Iterator[Step]:
+    gone = [name for name in kept.namespaces if name not in desired.namespaces]
+    for name in [*gone, *kept.stale]:
+        yield Step(ROOT, f"netns del {netns(desired.owner, name)}", place(name))
+    for name in desired.namespaces:
+        if name not in kept.namespaces:
+            yield Step(ROOT, f"netns add {netns(desired.owner, name)}", place(name))
+
+
+def _creations(kept: State, desired: State) -> t.Iterator[Step]:
+    """Every link is made in its final namespace; moving one costs the kernel an RCU barrier."""
+    for end, want in desired.ends():
+        if kept.find(end) or not want.kind or want.mark.endswith(PEER_SUFFIX):
+            continue
+        command = f"link add {_new(desired, end)} type {want.kind}"
+        if want.peer:
+            command += f" peer {_new(desired, want.peer)}"
+        yield Step(ROOT, command, place(end.namespace, "links", end.name))
+
+
+def _new(desired: State, end: End) -> str:
+    link = t.cast(Link, desired.find(end))
+    words = [f"name {end.name} group {group(desired.owner)}"]
+    # A bridge's MTU is only kept when it is set later: see Body in _link_body.py.
+    words += [f"mtu {link.mtu}"] if link.mtu and link.kind != "bridge" else []
+    words += [f"address {link.mac}"] if link.mac else []
+    words += [f"netns {full(desired, end.namespace)}"] if end.namespace != ROOT else []
+    return " ".join(words)

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A State in the format of the module's input. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    PEER_SUFFIX,
+    ROOT,
+    End,
+    Link,
+    Route,
+    State,
+    default_scope,
+)
+
+Data = dict[str, t.Any]
+
+
+def observed(current: State, desired: State) -> Data:
+    """What is the owner's now; of a desired link only the attributes that its desired state sets."""
+
+    def shown(end: End, link: Link) -> bool:
+        return link.owner == current.owner or (link.name == "lo" and desired.find(end) is not None)
+
+    return _render(current.with_links(lambda end, link: link if shown(end, link) else None), desired)
+
+
+def wanted(desired: State) -> Data:
+    """What is the owner's once the desired state is reached, in the words of `observed`."""
+    return _render(desired, desired)
+
+
+def _render(state: State, like: State) -> Data:
+    bodies: Data = {}
+    for name, namespace in sorted(state.namespaces.items()):
+        model = like.namespaces.get(name)
+        links = {key: _link(link, like.find(End(name, key))) for key, link in sorted(namespace.links.items())}
+        routes = [_route(route, model.routes if model else ()) for route in namespace.routes]
+        bodies[name] = {"links": links, "routes": sorted(routes, key=str)}
+    return {"owner": state.owner, **bodies.pop(ROOT), "namespaces": bodies}
+
+
+def _link(link: Link, like: Link | None) -> Data:
+    data: Data = {}
+    if link.kind and not link.mark.endswith(PEER_SUFFIX):
+        data = {"kind": link.kind, "mark": link.mark}
+        if link.peer:
+            namespace = {"namespace": link.peer.namespace} if link.peer.namespace != ROOT else {}
+            data["peer"] = {"name": link.peer.name, **namespace}
+    for name in ("mtu", "mac"):
+        value = getattr(link, name)
+        if value is not None and not (like and getattr(like, name) is None):
+            data[name] = value
+    data.update({"master": link.master} if link.master else {})
+    data.update({} if link.up else {"up": False})
+    data.update({"addresses": sorted(link.addresses)} if link.addresses else {})
+    return data
+
+
+def _route(route: Route, like: tuple[Route, ...]) -> Data:
+    route = next((want for want in like if route.satisfies(want)), route)
+    data: Data = {"to": "::/0" if (route.to, route.version) == ("default", 6) else route.to}
+    data.update({name: getattr(route, name) for name in ("via", "dev") if getattr(route, name)})
+    if route.scope != default_scope(route.version, route.via):
+        data["scope"] = route.scope
+    return data

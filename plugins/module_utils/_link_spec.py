@@ -1,0 +1,150 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module's input: its options, and how it becomes a desired State.
+
+Ansible's argument specification cannot describe the values of a mapping whose keys are names, so `links` and
+`namespaces` are checked here, by Ansible's own validator, link by link. This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from ipaddress import ip_address, ip_interface, ip_network
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+from ansible_collections.reftopo.lab.plugins.module_utils._link_check import Spec, check
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    PEER_SUFFIX,
+    ROOT,
+    End,
+    Link,
+    LinkStateError,
+    Namespace,
+    Problem,
+    Route,
+    State,
+    default_scope,
+    place,
+)
+
+Data = dict[str, t.Any]
+
+LINK_OPTIONS: Data = {
+    "kind": {"type": "str", "choices": ["bridge", "veth"]},
+    "mark": {"type": "str"},
+    "peer": {"type": "raw"},  # PEER_OPTIONS
+    "mtu": {"type": "int"},
+    "mac": {"type": "str"},
+    "master": {"type": "str"},
+    "up": {"type": "bool", "default": True},
+    "addresses": {"type": "list", "elements": "str", "default": []},
+}
+PEER_OPTIONS: Data = {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}}
+ROUTE_OPTIONS: Data = {
+    "to": {"type": "str", "required": True},
+    "via": {"type": "str"},
+    "dev": {"type": "str"},
+    "scope": {"type": "str", "choices": ["global", "link"]},
+}
+BODY_OPTIONS: Data = {
+    "links": {"type": "dict", "default": {}},
+    "routes": {"type": "list", "elements": "raw", "default": []},  # ROUTE_OPTIONS
+}
+OPTIONS: Data = {
+    "owner": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "links": BODY_OPTIONS["links"],
+    "routes": {"type": "list", "elements": "dict", "options": ROUTE_OPTIONS, "default": []},
+    "namespaces": {"type": "dict", "default": {}},
+}
+
+
+def desired_state(params: Data) -> State:
+    """The State that the module's parameters describe; LinkStateError names every problem that they have."""
+    problems: list[Problem] = []
+    spec = _collect(params, problems)
+    problems += check(spec)
+    if problems:
+        raise LinkStateError("the input is wrong, nothing was changed:", sorted(problems))
+    return _build(spec)
+
+
+def _collect(params: Data, problems: list[Problem]) -> Spec:
+    spec = Spec(params["owner"], params["state"])
+    _collect_body(spec, ROOT, params, problems)
+    for name, body in params["namespaces"].items():
+        if name == ROOT:
+            problems.append(Problem("namespaces", "one has an empty name", "use letters, digits, - and _"))
+            continue
+        options = _validated(body, BODY_OPTIONS, place(str(name)), problems)
+        _collect_body(spec, str(name), options or {"links": {}, "routes": []}, problems)
+    return spec
+
+
+def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem]) -> None:
+    spec.routes[namespace] = {}
+    for name, given in body["links"].items():
+        path = place(namespace, "links", str(name))
+        options = _validated(given, LINK_OPTIONS, path, problems)
+        if options and "peer" in options:
+            peer = _validated(options["peer"], PEER_OPTIONS, f"{path}.peer", problems)
+            options = {**options, "peer": peer} if peer else None
+        spec.links[End(namespace, str(name))] = options
+    for number, given in enumerate(body["routes"]):
+        path = place(namespace, f"routes[{number}]")
+        options = _validated(given, ROUTE_OPTIONS, path, problems)
+        if options is not None:
+            spec.routes[namespace][path] = options
+
+
+def _validated(options: t.Any, known: Data, path: str, problems: list[Problem]) -> Data | None:
+    """The options with defaults and types, or None after adding to `problems`."""
+    if not isinstance(options, (dict, type(None))):
+        problems.append(Problem(path, f"is {options!r}, not a mapping", f"give some of {', '.join(sorted(known))}"))
+        return None
+    given = {str(key): value for key, value in (options or {}).items() if value is not None}
+    result = ArgumentSpecValidator(known).validate(given)
+    for name in result.unsupported_parameters:
+        problems.append(Problem(f"{path}.{name}", "is unknown", f"known are {', '.join(sorted(known))}"))
+    others = [error for error in result.errors.errors if not isinstance(error, UnsupportedError)]
+    problems += [Problem(path, str(error.msg), "correct the value") for error in others]
+    if result.errors.errors:
+        return None
+    return {name: value for name, value in result.validated_parameters.items() if value is not None}
+
+
+def _build(spec: Spec) -> State:
+    """The State of input that has no problems."""
+    far_ends = spec.far_ends
+    bodies: dict[str, dict[str, Link]] = {namespace: {} for namespace in spec.routes}
+    for end in [*spec.links, *(far for far in far_ends if far not in spec.links)]:
+        bodies[end.namespace][end.name] = _link(spec, end, far_ends.get(end))
+    routes = {name: tuple(route(**options) for options in routes.values()) for name, routes in spec.routes.items()}
+    return State(spec.owner, {name: Namespace(links, routes[name]) for name, links in bodies.items()})
+
+
+def _link(spec: Spec, end: End, maker: End | None) -> Link:
+    """The link at `end`; `maker` is where the veth is declared whose other end it is."""
+    options = spec.links.get(end) or {"up": True, "addresses": []}
+    kind = "veth" if maker else options.get("kind") or ""
+    return Link(
+        name=end.name,
+        kind=kind,
+        mark=spec.mark(maker) + PEER_SUFFIX if maker else spec.mark(end) if kind else "",
+        peer=maker or spec.peer(end),
+        mtu=options.get("mtu"),
+        mac=options["mac"].lower() if options.get("mac") else None,
+        master=options.get("master") or "",
+        up=options["up"],
+        addresses=tuple(str(ip_interface(address)) for address in options["addresses"]),
+    )
+
+
+def route(to: str, via: str | None = None, dev: str | None = None, scope: str | None = None) -> Route:
+    """A route as the kernel will show it: `to` normalised, with the scope that it then gets."""
+    gateway = ip_address(via) if via else None
+    network = None if to == "default" else ip_network(to)
+    version = network.version if network else gateway.version if gateway else 4
+    shown = str(network) if network and network.prefixlen else "default"
+    return Route(shown, version, str(gateway or ""), dev or "", scope or default_scope(version, via))

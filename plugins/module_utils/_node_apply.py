@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carries out the plans of container nodes, all nodes at once, and waits until SSH answers.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Command, Node, Step, Write
+from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
+
+SSH_PORT = 22
+SSH_GREETING = b"SSH-2.0-"  # RFC 4253, section 4.2
+POLL_INTERVAL = 0.05  # seconds
+JOURNAL_LINES = 30
+
+
+def apply(runner: Runner, plans: t.Mapping[str, t.Sequence[Step]]) -> None:
+    """Carry out each node's steps in order, and the nodes at the same time.
+
+    Raises:
+        NodeError: a step failed; says which node's. The other nodes' steps are finished first.
+    """
+    # AnsibleModule.run_command keeps nothing between calls but the environment, which nobody changes here.
+    with ThreadPoolExecutor(max_workers=max(len(plans), 1)) as pool:
+        failures = list(pool.map(lambda name: _apply_node(runner, name, plans[name]), plans))
+    problems = [problem for problem in failures if problem]
+    if problems:
+        raise NodeError("\n".join(problems))
+
+
+def _apply_node(runner: Runner, name: str, steps: t.Sequence[Step]) -> str | None:
+    try:
+        for step in steps:
+            apply_step(runner, step)
+    except (NodeError, OSError) as error:
+        return f"nodes.{name}: {error}"
+    return None
+
+
+def apply_step(runner: Runner, step: Step) -> None:
+    """Carry out one step."""
+    if isinstance(step, Command):
+        runner.change(list(step.argv))
+    else:
+        write(step)
+
+
+def write(step: Write) -> None:
+    """Write a file whole or not at all."""
+    os.makedirs(os.path.dirname(step.path), mode=0o755, exist_ok=True)
+    temporary = f"{step.path}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, step.seed.mode)
+    with open(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(step.seed.content)
+    os.replace(temporary, step.path)
+
+
+def ssh_problem(address: str, timeout: float) -> str | None:
+    """Why no SSH server greets at an address; None when one does."""
+    try:
+        with socket.create_connection((address, SSH_PORT), timeout=timeout) as connection:
+            greeting = connection.recv(len(SSH_GREETING))
+    except OSError as error:
+        return str(error)
+    return None if greeting == SSH_GREETING else f"greeted with {greeting!r}"
+
+
+def wait_for_ssh(runner: Runner, nodes: t.Iterable[Node], timeout: float) -> None:
+    """Wait until SSH answers on all nodes.
+
+    Args:
+        timeout: seconds, for all nodes together.
+
+    Raises:
+        NodeError: it does not; shows the end of the nodes' journals.
+    """
+    deadline = time.monotonic() + timeout
+    for node in nodes:
+        while problem := ssh_problem(node.address, timeout=1):
+            if time.monotonic() > deadline:
+                raise NodeError(
+                    f"nodes.{node.name}: SSH at {node.address} does not answer within {timeout:g} s: {problem}.\n"
+                    f"The end of its journal:\n{_journal(runner, node)}\n"
+                    f"Look further: podman exec {node.container} systemctl --failed; podman logs {node.container}"
+                )
+            time.sleep(POLL_INTERVAL)
+
+
+def _journal(runner: Runner, node: Node) -> str:
+    try:
+        return runner.read(["podman", "exec", node.container, "journalctl", f"--lines={JOURNAL_LINES}", "--no-pager"])
+    except NodeError as error:
+        return str(error)

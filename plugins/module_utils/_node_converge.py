@@ -1,0 +1,150 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Observe, plan, apply, observe again: the container nodes of one topology.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._node_apply import apply, apply_step, wait_for_ssh
+from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Node, Observed, Seed, Step, container_name
+from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import (
+    observe_containers,
+    observe_image,
+    observe_machine,
+    observe_mounts,
+    observe_node,
+    read_text,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._node_plan import (
+    HOST_KEY,
+    conflicts,
+    plan,
+    plan_absent,
+    prerequisites,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
+
+Result = dict[str, t.Any]
+
+
+def hosts_file(addresses: t.Mapping[str, str]) -> str:
+    """/etc/hosts with all nodes (name to address)."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    lines += [f"{address} {name}" for name, address in addresses.items()]
+    return "\n".join(lines) + "\n"
+
+
+def wanted_nodes(params: t.Mapping[str, t.Any]) -> dict[str, Node]:
+    """The nodes of the module's parameters.
+
+    Raises:
+        NodeError: a node lacks a key.
+    """
+    lacking = [
+        f"nodes.{name}.{key}: missing. Give the node as the compiled topology has it."
+        for name, node in params["nodes"].items()
+        for key in ("netns", "address")
+        if key not in node
+    ]
+    if lacking:
+        raise NodeError("\n".join(lacking))
+    seeds = _seeds(params)
+    return {
+        name: Node(
+            name=name,
+            container=container_name(params["owner"], name),
+            netns=f"/run/netns/{node['netns']}",
+            address=node["address"],
+            folder=os.path.join(params["cache"], "nodes", params["owner"], name),
+            seeds=seeds,
+            peers=tuple(interface["peer"] for interface in node.get("interfaces", {}).values()),
+        )
+        for name, node in params["nodes"].items()
+    }
+
+
+def _seeds(params: t.Mapping[str, t.Any]) -> dict[str, Seed]:
+    """The files that differ from the image's. Keys that do not exist yet are empty."""
+    keys = params["state_dir"]
+    return {
+        "/etc/hosts": Seed(hosts_file({name: node["address"] for name, node in params["nodes"].items()})),
+        "/etc/resolv.conf": Seed(f"nameserver {params['nameserver']}\n"),
+        "/root/.ssh/authorized_keys": Seed(read_text(f"{keys}/id_ed25519.pub") or "", 0o600),
+        HOST_KEY: Seed(read_text(f"{keys}/ssh_host_ed25519_key") or "", 0o600),
+    }
+
+
+def _observe(nodes: t.Mapping[str, Node], runner: Runner) -> dict[str, Observed]:
+    containers, mounts = observe_containers(runner), observe_mounts()
+    return {name: observe_node(node, containers, mounts) for name, node in nodes.items()}
+
+
+def _describe(observed: t.Mapping[str, Observed]) -> dict[str, dict[str, str | None]]:
+    return {name: node.describe() for name, node in observed.items()}
+
+
+def converge_present(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> Result:
+    """Make the nodes run, and wait until SSH answers on all of them.
+
+    Raises:
+        NodeError: something is in the way, something is missing, a step failed, or SSH does not answer.
+    """
+    nodes = wanted_nodes(params)
+    image = observe_image(params["image"])
+    observed = _observe(nodes, runner)
+    problems = conflicts(params["owner"], observed, image, nodes)
+    if not check_mode:
+        problems += prerequisites(observed, image, nodes)
+    if problems:
+        raise NodeError("\n".join(problems))
+    machine = observe_machine(image, os.path.join(params["cache"], "nodes"))
+    plans = {name: plan(params["owner"], node, observed[name], image, machine) for name, node in nodes.items()}
+    commands = [str(step) for steps in plans.values() for step in steps]
+    before = _describe(observed)
+    after = {name: {"container": "running", "image": image.key} for name in nodes} if commands else before
+    if not check_mode:
+        if commands:
+            apply(runner, plans)
+        wait_for_ssh(runner, nodes.values(), params["timeout"])
+        after = _describe(_observe(nodes, runner)) if commands else before
+    return _result(commands, before, after)
+
+
+def converge_absent(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> Result:
+    """Remove whatever carries the topology's mark.
+
+    Raises:
+        NodeError: a step failed.
+    """
+    owner = params["owner"]
+    folder = os.path.join(params["cache"], "nodes", owner)
+    containers = [container for container in observe_containers(runner) if container.belongs_to(owner)]
+    prefix = container_name(owner, "")
+    mounts = [point for point, source in observe_mounts().items() if source.startswith(prefix)]
+    folders = [folder] if os.path.isdir(folder) else []
+    steps: list[Step] = plan_absent(containers, mounts, folders)
+    if not check_mode:
+        for step in steps:
+            apply_step(runner, step)
+    before = {
+        "containers": sorted(container.name for container in containers),
+        "mounts": mounts,
+        "folders": folders,
+    }
+    return _result([str(step) for step in steps], before, {"containers": [], "mounts": [], "folders": []})
+
+
+def _result(commands: list[str], before: Result, after: Result) -> Result:
+    return {
+        "changed": bool(commands),
+        "before": before,
+        "after": after,
+        "commands": commands,
+        "diff": {"before": before, "after": after},
+    }

@@ -1,0 +1,174 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare what a topology needs with what a machine has: pure functions. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
+    LATER,
+    PROBLEM,
+    Check,
+    Facts,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_space import resources, subnets
+
+Data = t.Mapping[str, t.Any]
+# The oldest engine that the collection is tested with: Debian 12's.
+OLDEST_PODMAN = (4, 3)
+
+
+def topology_errors(errors: t.Iterable[Data]) -> list[Check]:
+    """A line for each error that the inventory plugin found in the topology's file."""
+    return [Check(error["path"], "topology.yml", error["problem"], PROBLEM, error["fix"]) for error in errors]
+
+
+def checks(facts: Facts, topology: Data) -> list[Check]:
+    """Every line of the table for a compiled topology, in the order in which things are built."""
+    lines = [*features(facts, topology), *commands(facts, topology), *capabilities(facts, topology)]
+    if topology["nodes"]:
+        lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
+    return [*lines, *links(facts, topology), *containers(facts, topology), *subnets(facts, topology)]
+
+
+def features(facts: Facts, topology: Data) -> list[Check]:
+    """A line for each kernel feature of `needs`; none without the capabilities that trying takes (see there)."""
+    if facts.trials is None:
+        return []
+    return [_feature(name, _needed_by(name, topology), facts) for name in topology["needs"]]
+
+
+def _feature(name: str, needed_by: str, facts: Facts) -> Check:
+    what = f"kernel: {name}"
+    trial = (facts.trials or {}).get(name)
+    if trial is None:
+        fix = f"preflight can try {', '.join(sorted(FEATURES))}; add {name} to them, or take it out of the topology"
+        return Check(what, needed_by, "there is no trial for it", PROBLEM, fix)
+    if trial.works is None:
+        return _missing(what, needed_by, trial.missing, facts)
+    if trial.works:
+        return Check(what, needed_by, "works in a scratch namespace")
+    module = FEATURES[name].module
+    return Check(
+        what, needed_by, trial.detail, PROBLEM, f"load or build {module}, or use a machine whose kernel has it"
+    )
+
+
+def _needed_by(feature: str, topology: Data) -> str:
+    """Where in the topology's file a kernel feature comes from."""
+    cluster = topology.get("cluster", {})
+    if feature == cluster.get("proxy_mode"):
+        return "cluster.proxy_mode"
+    if feature == cluster.get("cni", {}).get("backend"):
+        return "cluster.cni.backend"
+    return "segments"
+
+
+def _missing(what: str, needed_by: str, command: str, facts: Facts) -> Check:
+    """A line for something that cannot be known or done until the command is installed."""
+    if facts.installable:
+        return Check(what, needed_by, f"not tried: {command} is not installed yet", LATER)
+    fix = f"install {command}; the role host does it on Debian only"
+    return Check(what, needed_by, f"not tried: {command} is not installed", PROBLEM, fix)
+
+
+def commands(facts: Facts, topology: Data) -> list[Check]:
+    """A line for each command that link state and nodes cannot do without."""
+    needed = {"ip": "segments", "bridge": "segments"}
+    if topology["nodes"]:
+        needed["runc"] = "nodes"
+    return [_command(name, needed_by, facts) for name, needed_by in needed.items()]
+
+
+def _command(name: str, needed_by: str, facts: Facts) -> Check:
+    what = f"command: {name}"
+    if name in facts.versions:
+        return Check(what, needed_by, facts.versions[name])
+    if facts.installable:
+        return Check(what, needed_by, "not installed yet", LATER)
+    return Check(what, needed_by, "not installed", PROBLEM, f"install {name}; the role host does it on Debian only")
+
+
+def engine(facts: Facts) -> Check:
+    """Whether podman is there, or can be, and new enough."""
+    check = _command("podman", "nodes", facts)
+    version = tuple(int(part) for part in re.findall(r"\d+", check.found)[:2])
+    if version and version < OLDEST_PODMAN:
+        oldest = ".".join(map(str, OLDEST_PODMAN))
+        return Check(check.what, "nodes", check.found, PROBLEM, f"install podman {oldest} or newer")
+    return check
+
+
+def capabilities(facts: Facts, topology: Data) -> list[Check]:
+    """A line for each capability; nodes get along without CAP_SYS_RESOURCE, by settings of their own."""
+    fix = "run as root, outside of a container that withholds it"
+    absent = "absent, so no kernel feature was tried"
+    lines = []
+    for name in ("CAP_NET_ADMIN", "CAP_SYS_ADMIN"):
+        present = name in facts.capabilities
+        lines.append(Check(name, "segments", "present") if present else Check(name, "segments", absent, PROBLEM, fix))
+    if topology["nodes"]:
+        present = "CAP_SYS_RESOURCE" in facts.capabilities
+        found = "present" if present else "absent: nodes leave OOM scores and limits as they are"
+        lines.append(Check("CAP_SYS_RESOURCE", "nodes", found))
+    return lines
+
+
+def cgroup(facts: Facts) -> Check:
+    """Which cgroup layout the nodes will use."""
+    found = {
+        "v2": "v2",
+        "hybrid": "v1 controllers (hybrid): nodes use v1",
+        "v1": "v1: nodes use v1",
+    }.get(facts.cgroup)
+    if found:
+        return Check("cgroup", "nodes", found)
+    return Check("cgroup", "nodes", "no controllers", PROBLEM, "mount cgroup v2 at /sys/fs/cgroup")
+
+
+def links(facts: Facts, topology: Data) -> list[Check]:
+    """One line for all link names that are free or ours, or one for each that somebody else has."""
+    desired = topology["link_state"]["links"]
+    taken = {
+        name: facts.links[name]
+        for name in desired
+        if name in facts.links and facts.links[name].owner != topology["name"]
+    }
+    if not taken:
+        return [Check("link names", "segments", f"{len(desired)} free or ours")]
+    return [
+        Check(
+            f"link {name}",
+            desired[name]["mark"],
+            f"a {link.kind or 'device'} without this topology's mark has the name",
+            PROBLEM,
+            f"rename it (ip link set {name} name OTHER), or delete it if it is a leftover (ip link delete {name})",
+        )
+        for name, link in taken.items()
+    ]
+
+
+def containers(facts: Facts, topology: Data) -> list[Check]:
+    """One line for all container names that are free or ours, or one for each that somebody else has."""
+    names = {f"reftopo.{topology['name']}.{node}": f"nodes.{node}" for node in topology["nodes"]}
+    taken = {
+        name: needed_by
+        for name, needed_by in names.items()
+        if name in facts.containers and facts.containers[name].topology != topology["name"]
+    }
+    if names and not taken:
+        return [Check("container names", "nodes", f"{len(names)} free or ours")]
+    return [
+        Check(
+            f"container {name}",
+            needed_by,
+            f"a container without the label reftopo.topology={topology['name']} has the name",
+            PROBLEM,
+            f"rename it (podman rename {name} OTHER), or remove it if it is a leftover (podman rm --force {name})",
+        )
+        for name, needed_by in taken.items()
+    ]

@@ -1,0 +1,71 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What preflight sees of a machine, and what it says about it. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+OK = "ok"
+LATER = "later"  # not known yet, because a package is missing that the role host installs
+PROBLEM = "PROBLEM"
+
+
+class PreflightError(Exception):
+    """This machine could not be looked at; says nothing about what it can do."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table. A problem has a fix; a line that is not a problem may go without."""
+
+    what: str
+    needed_by: str
+    found: str
+    verdict: str = OK
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of trying one kernel feature; None when it could not be tried without the command `missing`."""
+
+    works: bool | None
+    detail: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of the host: its kind ("" for a device of its own) and the topology whose mark it carries, if any."""
+
+    kind: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of any owner; `topology` is its label reftopo.topology, empty when it is not ours."""
+
+    topology: str = ""
+    running: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A machine as it is, before anything is done to it. Sizes are bytes."""
+
+    trials: t.Mapping[str, Trial] | None = None  # None: not allowed to try
+    versions: t.Mapping[str, str] = field(default_factory=dict)  # of the commands that are there
+    installable: bool = False  # whether packages can be installed the way the role host does
+    links: t.Mapping[str, Link] = field(default_factory=dict)
+    routes: tuple[tuple[str, str], ...] = ()  # (network, device), addresses of the host included
+    containers: t.Mapping[str, Container] = field(default_factory=dict)
+    disk_free: int = 0
+    cache_ready: bool = False  # artifacts and a node image are complete in the cache
+    memory_available: int = 0
+    cpus: int = 0
+    cgroup: str = ""
+    capabilities: frozenset[str] = frozenset()

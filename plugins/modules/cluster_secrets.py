@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_secrets
+short_description: Makes a cluster's certificate authority, bootstrap token and administrator's kubeconfig beforehand
+version_added: 0.1.0
+author: reftopo.lab maintainers (@reftopo)
+description:
+  - Makes with kubeadm, in a folder of this machine, what a cluster's nodes need from the first moment, so that control
+    plane and workers can start together. What is there already is kept.
+  - Files are C(pki/ca.crt), C(pki/ca.key), C(token) and C(admin.conf); all but the certificate have mode 0600.
+  - Each is made aside and renamed, so that what is there is whole, also after a run that was killed.
+  - The machine needs no default route and no container engine for it.
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: partial
+    details: Files are named, their contents are secret.
+options:
+  folder:
+    description: Where the files go.
+    type: path
+    required: true
+  kubeadm:
+    description: The kubeadm binary to run.
+    type: path
+    required: true
+  kubernetes:
+    description: The cluster's version, which keeps kubeadm from asking the internet for one.
+    type: str
+    required: true
+  endpoint:
+    description: The API server's V(address:port), which the kubeconfig points to.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Make what the nodes need from the first moment
+  reftopo.lab.cluster_secrets:
+    folder: /root/.local/state/reftopo/flannel-vxlan
+    kubeadm: /root/.cache/reftopo/artifacts/0123456789abcdef/bin/kubeadm
+    kubernetes: v1.37.2
+    endpoint: 172.30.10.11:6443
+"""
+
+RETURN = r"""
+made:
+  description: The files that were missing.
+  type: list
+  elements: str
+  returned: always
+  sample: ["pki", "token", "admin.conf"]
+"""
+
+import json
+import os
+import secrets
+import shutil
+import string
+
+from ansible.module_utils.basic import AnsibleModule
+
+# https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/#token-format: [a-z0-9]{6}.[a-z0-9]{16}
+TOKEN_ID = "reftop"
+TOKEN_LENGTH = 16
+MADE = ("pki", "token", "admin.conf")
+API = "kubeadm.k8s.io/v1beta4"
+
+
+def new_token() -> str:
+    """A bootstrap token with 82 bits of randomness."""
+    alphabet = string.ascii_lowercase + string.digits
+    return f"{TOKEN_ID}." + "".join(secrets.choice(alphabet) for dummy in range(TOKEN_LENGTH))
+
+
+def configuration(kubernetes: str, endpoint: str, certificates: str) -> str:
+    """What kubeadm works by; all that it would otherwise find out about this machine, which is no node, is said."""
+    documents = [
+        {
+            "kind": "InitConfiguration",
+            "localAPIEndpoint": {"advertiseAddress": endpoint.rpartition(":")[0]},
+            "nodeRegistration": {"name": "none", "criSocket": "unix:///run/containerd/containerd.sock"},
+        },
+        {
+            "kind": "ClusterConfiguration",
+            "kubernetesVersion": kubernetes,
+            "controlPlaneEndpoint": endpoint,
+            "certificatesDir": certificates,
+            "encryptionAlgorithm": "ECDSA-P256",
+        },
+    ]
+    return "\n---\n".join(json.dumps({"apiVersion": API, **document}) for document in documents)
+
+
+def make(module: AnsibleModule, name: str, aside: str) -> None:
+    """Make one of ``MADE`` in the folder ``aside``."""
+    params = module.params
+    if name == "token":
+        with open(os.open(f"{aside}/{name}", os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+            stream.write(new_token())
+        return
+    phase, pki = ["kubeconfig", "admin", f"--kubeconfig-dir={aside}"], f"{params['folder']}/pki"
+    if name == "pki":
+        # Not in place: kubeadm writes the key first, and takes a key without its certificate for an error.
+        phase, pki = ["certs", "ca"], f"{aside}/pki"
+    text = configuration(params["kubernetes"], params["endpoint"], pki)
+    module.run_command([params["kubeadm"], "init", "phase", *phase, "--config=/dev/stdin"], data=text, check_rc=True)
+
+
+def make_all(module: AnsibleModule, names: list[str]) -> None:
+    """Make them one by one; a later one needs those before it."""
+    folder = module.params["folder"]
+    aside = os.path.join(folder, "secrets.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.makedirs(aside, mode=0o700)
+    for name in names:
+        make(module, name, aside)
+        os.rename(f"{aside}/{name}", f"{folder}/{name}")
+    os.rmdir(aside)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "folder": {"type": "path", "required": True},
+            "kubeadm": {"type": "path", "required": True},
+            "kubernetes": {"type": "str", "required": True},
+            "endpoint": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    missing = [name for name in MADE if not os.path.exists(os.path.join(module.params["folder"], name))]
+    if missing and not module.check_mode:
+        make_all(module, missing)
+    diff = {"prepared": "".join(f"+ {name}\n" for name in missing)} if missing else {}
+    module.exit_json(changed=bool(missing), made=missing, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

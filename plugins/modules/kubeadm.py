@@ -1,0 +1,130 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm
+short_description: Makes a machine a member of a kubeadm cluster
+version_added: 0.1.0
+author: reftopo.lab maintainers (@reftopo)
+description:
+  - Runs C(kubeadm init) or C(kubeadm join) once, applies the cluster's first manifests while C(init) still runs, and
+    starts the kubelet of a member that was stopped.
+  - An interrupted run leaves no record; the next one resets what it finds half done and begins anew. If only the
+    playbook was killed and its work on the machine still goes on, the next call waits for that to end.
+  - kubeadm applies its configuration only once, so a member whose settings differ is refused, naming both values.
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: full
+    details: Files given as O(secrets) are named, their contents are not shown.
+options:
+  role:
+    description: What the machine is in the cluster.
+    type: str
+    choices: [control-plane, worker]
+    required: true
+  endpoint:
+    description: The API server's V(address:port), which a worker waits for.
+    type: str
+    required: true
+  settings:
+    description: What the cluster is built with; recorded on the member and compared at every later run.
+    type: dict
+    required: true
+  files:
+    description:
+      - Absolute paths and contents of files that kubeadm needs, mode 0644.
+      - Those below C(/etc/kubernetes/reftopo/manifests/) are applied to the cluster.
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - The same for files with secrets, mode 0600.
+      - Must hold C(/etc/kubernetes/reftopo/kubeadm.yaml), the configuration of C(kubeadm).
+    type: dict
+    required: true
+  timeout:
+    description: Seconds until a call that still works must end and the API server must answer.
+    type: int
+    default: 240
+"""
+
+EXAMPLES = r"""
+- name: Join the cluster
+  reftopo.lab.kubeadm:
+    role: worker
+    endpoint: 172.30.10.11:6443
+    settings:
+      kubernetes: v1.37.2
+    secrets:
+      /etc/kubernetes/reftopo/kubeadm.yaml: "{{ lookup('ansible.builtin.template', 'join.yaml.j2') }}"
+"""
+
+RETURN = r"""
+steps:
+  description: What was done, or would be in check mode, in order.
+  type: list
+  elements: str
+  returned: always
+  sample: ["write /etc/kubernetes/reftopo/kubeadm.yaml", "join /etc/kubernetes/reftopo/kubeadm.yaml"]
+commands:
+  description: The commands that ran.
+  type: list
+  elements: str
+  returned: always
+  sample: ["kubeadm join --config /etc/kubernetes/reftopo/kubeadm.yaml"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_apply import Applier, observe
+from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import CONFIG, Desired, KubeadmError, plan
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "choices": ["control-plane", "worker"], "required": True},
+            "endpoint": {"type": "str", "required": True},
+            "settings": {"type": "dict", "required": True},
+            "files": {"type": "dict", "default": {}},
+            "secrets": {"type": "dict", "required": True, "no_log": True},
+            "timeout": {"type": "int", "default": 240},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    desired = Desired(params["role"], params["settings"], params["files"], params["secrets"])
+    if CONFIG not in desired.contents():
+        module.fail_json(msg=f"secrets: {CONFIG} is missing; kubeadm takes its configuration from that file")
+    applier = Applier(module.run_command, desired, params["endpoint"], params["timeout"])
+    try:
+        with applier.alone():
+            observed = observe(applier.run, desired, applier.wait_for)
+            steps = plan(observed, desired)
+            if steps and not module.check_mode:
+                applier.apply(steps)
+    except KubeadmError as error:
+        module.fail_json(msg=str(error), commands=applier.commands)
+    described = [f"{step.action} {step.subject}" for step in steps]
+    diff = [
+        {
+            "before_header": step.subject,
+            "after_header": step.subject,
+            "before": observed.files.get(step.subject, ""),
+            "after": desired.files[step.subject],
+        }
+        for step in steps
+        if step.action == "write" and step.subject in desired.files
+    ]
+    diff.append({"prepared": "".join(f"{line}\n" for line in described)})
+    module.exit_json(changed=bool(steps), steps=described, commands=applier.commands, diff=diff if steps else [])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that the suite runs on machines, and what makes a broken link whole again. Pure.
+
+This plugin util is PRIVATE to the collection. Whatever changes a machine ends when its standard input closes, so that
+it also ends when the suite is killed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import pathlib
+import shlex
+import zlib
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
+
+UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
+AGENT = ("_probe_dns", "_probe_protocols", "_probe_agent")  # the last one runs
+SERVER = ("_probe_server",)
+HELD = "reftopo: held"
+LISTENING = "listening on"  # tcpdump, when it misses nothing from now on
+SNAPLEN = 320  # bytes of a frame: all headers and the key, which every probe has first in its payload
+
+# Python finds a module that is already in sys.modules by its full name without looking for its packages.
+BOOTSTRAP = """
+import base64, json, sys, types, zlib
+files = json.loads(zlib.decompress(base64.b64decode(sys.argv[1])))
+for name, text in files:
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__name__ = "__main__" if name == files[-1][0] else name
+    exec(compile(text, name, "exec"), module.__dict__)
+"""
+
+
+def pack(data: object) -> str:
+    """JSON as compressed text that survives a shell and a command line."""
+    return base64.b64encode(zlib.compress(json.dumps(data).encode(), 9)).decode()
+
+
+def python(modules: tuple[str, ...], *arguments: str) -> str:
+    """A command that runs private module utils, sent along, with the machine's own Python."""
+    folder = pathlib.Path(__file__).parents[1] / "module_utils"
+    texts = [(UTILS + name, (folder / f"{name}.py").read_text(encoding="utf-8")) for name in modules]
+    return shlex.join(["python3", "-c", BOOTSTRAP, pack(texts), *arguments])
+
+
+def agent(jobs: list[Data]) -> str:
+    """Run jobs with the probe agent; prints a JSON list of results."""
+    return python(AGENT, pack(jobs))
+
+
+def server(end: Endpoint) -> str:
+    """Run the probe server of an endpoint, in its namespace where it is one, until standard input closes."""
+    prefix = f"ip netns exec {end.namespace.rpartition('/')[2]} " if end.namespace else ""
+    return prefix + python(SERVER, end.name, end.address, str(end.ports["tcp"]), str(end.ports["udp"]))
+
+
+def capture(interface: str) -> str:
+    """Write a pcap file of an interface to standard output until standard input closes; SSH carries it, so not SSH."""
+    dump = f"tcpdump -i {interface} -n -U --immediate-mode -B 16384 -s {SNAPLEN} -w - not tcp port 22"
+    return f"{dump} & child=$!; cat >/dev/null; sleep 0.3; kill $child; wait $child"
+
+
+def repair(snapshot: Snapshot, link: str) -> list[str]:
+    """Lines for `ip -batch` that bring a link up again with what the kernel drops when it goes down.
+
+    A link that goes down loses its routes and its permanent neighbours (net/ipv4/fib_frontend.c, fib_netdev_event;
+    net/core/neighbour.c, neigh_ifdown). The kernel itself restores only addresses' routes; permanent FDB entries stay.
+    """
+    routes = [row for row in snapshot.rows("routes", dev=link) if row.get("protocol") != "kernel"]
+    neighbours = [row for row in snapshot.rows("neighbours", dev=link) if "PERMANENT" in row["state"]]
+    return [
+        f"link set dev {link} up",
+        *(f"neighbour replace {row['dst']} lladdr {row['lladdr']} dev {link} nud permanent" for row in neighbours),
+        *(f"route replace {route_words(row)}" for row in routes),
+    ]
+
+
+def route_words(row: Data) -> str:
+    """A row of `ip -j route` as arguments of `ip route`."""
+    words = [row["dst"]]
+    names = {"gateway": "via", "dev": "dev", "table": "table", "protocol": "proto", "scope": "scope", "prefsrc": "src"}
+    for key, word in {**names, "metric": "metric"}.items():
+        words += [word, str(row[key])] if key in row else []
+    return " ".join(words + row.get("flags", []))
+
+
+def break_link(link: str, batch: list[str]) -> str:
+    """Take a link down, and repair it when standard input closes."""
+    lines = shlex.quote("\n".join(batch) + "\n")
+    return (
+        f"trap '' HUP PIPE; ip link set dev {link} down && echo '{HELD}' >&2; cat >/dev/null; "
+        f"printf %s {lines} | ip -batch -"
+    )

@@ -1,0 +1,99 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Captured packets: the pcap file format, and what of IPv4, UDP, TCP, ICMP and VXLAN the checks need. Pure.
+
+This plugin util is PRIVATE to the collection. Filters of tcpdump cannot look inside VXLAN, so everything is captured
+and decided here. Sources: pcap, https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html; IPv4, RFC 791; VXLAN,
+RFC 7348 section 5.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import struct
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
+
+MAGICS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">"}
+LINKTYPE_ETHERNET = 1
+ETHERTYPE_IPV4 = 0x0800
+PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
+UDP = 17
+VXLAN_I_FLAG = 0x08  # the VNI is valid
+
+
+@dataclasses.dataclass(frozen=True)
+class Packet:
+    """An IPv4 packet. length is the header's total length in bytes; data is what was captured behind the IP header."""
+
+    source: str
+    destination: str
+    protocol: str
+    length: int
+    fragment: bool
+    destination_port: int | None
+    data: bytes
+    vni: int | None = None
+    inner: Packet | None = None
+
+
+def frames(capture: bytes) -> t.Iterator[bytes]:
+    """The frames of a pcap file; a record that is cut off at the end is left out."""
+    order = MAGICS.get(capture[:4])
+    if order is None:
+        raise ProofError(f"not a pcap file: it begins with {capture[:4]!r}")
+    (link_type,) = struct.unpack(order + "I", capture[20:24])
+    if link_type & 0xFFFF != LINKTYPE_ETHERNET:
+        raise ProofError(f"pcap of link type {link_type}, not Ethernet")
+    offset = 24
+    while offset + 16 <= len(capture):
+        (captured,) = struct.unpack(order + "I", capture[offset + 8 : offset + 12])
+        offset += 16 + captured
+        if offset <= len(capture):
+            yield capture[offset - captured : offset]
+
+
+def ipv4(data: bytes, vxlan_port: int | None) -> Packet | None:
+    """The packet of an Ethernet frame, with the packet that VXLAN carries in it; None for anything but IPv4."""
+    if len(data) < 34 or struct.unpack("!H", data[12:14])[0] != ETHERTYPE_IPV4:
+        return None
+    packet = data[14:]
+    header = (packet[0] & 0x0F) * 4
+    length, _identifier, fragment = struct.unpack("!HHH", packet[2:8])
+    protocol, payload = packet[9], packet[header:]
+    # A later fragment has no port numbers; 0x2000 is MF, 0x1FFF the offset.
+    has_ports = protocol in (6, 17) and not fragment & 0x1FFF and len(payload) >= 4
+    port = struct.unpack("!H", payload[2:4])[0] if has_ports else None
+    tunnel = vxlan(payload[8:]) if protocol == UDP and port == vxlan_port else None
+    return Packet(
+        source=socket.inet_ntoa(packet[12:16]),
+        destination=socket.inet_ntoa(packet[16:20]),
+        protocol=PROTOCOLS.get(protocol, str(protocol)),
+        length=length,
+        fragment=bool(fragment & 0x3FFF),
+        destination_port=port,
+        data=payload,
+        vni=tunnel[0] if tunnel else None,
+        inner=ipv4(tunnel[1], None) if tunnel else None,
+    )
+
+
+def vxlan(payload: bytes) -> tuple[int, bytes] | None:
+    """The VNI and the inner Ethernet frame of a UDP payload; None when it is not VXLAN."""
+    if len(payload) < 8 or not payload[0] & VXLAN_I_FLAG:
+        return None
+    return int.from_bytes(payload[4:7], "big"), payload[8:]
+
+
+def packets(capture: bytes, vxlan_port: int) -> list[Packet]:
+    """The IPv4 packets of a pcap file."""
+    found = (ipv4(frame, vxlan_port) for frame in frames(capture))
+    return [packet for packet in found if packet]
+
+
+def with_key(found: list[Packet], key: str) -> list[Packet]:
+    """The packets that hold a probe's key, wherever it is."""
+    return [packet for packet in found if key.encode() in packet.data]

@@ -1,0 +1,172 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the suite against a running topology: what is asked, captured and broken, and when.
+
+This plugin util is PRIVATE to the collection. All probes of the healthy lab run at once while the wire is captured, so
+that reachability, encapsulation and MTU are shown by the very same packets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import time
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, Machine, held_together, on_all
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
+
+TIMEOUT = 1.5  # seconds until silence is called a timeout: a packet's way through the lab takes a millisecond
+ATTEMPTS, PAUSE = 3, 1.0  # for cells that are not as expected: rules may still be settling
+KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf"
+
+
+@dataclasses.dataclass
+class Lab:
+    """A compiled topology and its machines by name: the nodes and HOST."""
+
+    topology: Data
+    machines: dict[str, Machine]
+
+    @property
+    def nodes(self) -> list[Machine]:
+        """The machines that are nodes."""
+        return [self.machines[name] for name in self.topology["nodes"]]
+
+    @functools.cached_property
+    def objects(self) -> list[Data]:
+        """The cluster's nodes, and the pods and services of the test workload."""
+        if "cluster" not in self.topology:
+            return []
+        control_plane = self.machines[self.topology["cluster"]["control_plane"][0]]
+        command = f"{KUBECTL} --namespace={plan.WORKLOAD} get nodes,pods,services -o json"
+        return t.cast("list[Data]", json.loads(control_plane.run(command))["items"])
+
+    @functools.cached_property
+    def endpoints(self) -> dict[str, list[Endpoint]]:
+        """Every endpoint by kind."""
+        return plan.endpoints(self.topology, self.objects)
+
+    def snapshots(self, *nodes: str) -> dict[str, Snapshot]:
+        """The state of these nodes now; of all when none is named."""
+        machines = [self.machines[name] for name in nodes] or self.nodes
+        return on_all(machines, lambda machine: Snapshot(machine.name, machine.run(COMMAND)))
+
+    def ask_once(self, probes: list[Probe]) -> list[Outcome]:
+        """Run probes, all at once, with one agent call a machine."""
+        groups = plan.by_machine(probes)
+        results = on_all(
+            (self.machines[name] for name in groups), lambda machine: call_agent(machine, groups[machine.name])
+        )
+        found = {probe.key: result for name, group in groups.items() for probe, result in zip(group, results[name])}
+        return [Outcome(probe, found[probe.key], judge(probe, found[probe.key])) for probe in probes]
+
+    def ask(self, probes: list[Probe]) -> list[Outcome]:
+        """Run probes, and those that are not as expected again, until they are or ATTEMPTS are used up."""
+        outcomes = self.ask_once(probes)
+        for _attempt in range(1, ATTEMPTS):
+            wrong = [index for index, outcome in enumerate(outcomes) if not outcome.record["ok"]]
+            if not wrong:
+                break
+            time.sleep(PAUSE)
+            for index, outcome in zip(wrong, self.ask_once([outcomes[index].probe.again() for index in wrong])):
+                outcomes[index] = outcome
+        return outcomes
+
+    def captures(self) -> list[tuple[Machine, str, str]]:
+        """A capture on every node's underlay interface, ready to be held."""
+        interfaces = {name: plan.underlay(node) for name, node in self.topology["nodes"].items()}
+        return [(node, commands.capture(interfaces[node.name]), commands.LISTENING) for node in self.nodes]
+
+    def servers(self) -> list[tuple[Machine, str, str]]:
+        """A server on every node and namespace that is a target of a check, ready to be held."""
+        targets = {check.get("to") for check in self.topology["checks"].values()}
+        return [
+            (self.machines[end.machine], commands.server(end), READY)
+            for kind in ("nodes", "namespaces")
+            if kind in targets
+            for end in self.endpoints[kind]
+        ]
+
+
+def call_agent(machine: Machine, probes: list[Probe]) -> list[Data]:
+    """The agent's results; when it could not run at all, every one of its probes is an error."""
+    try:
+        results = json.loads(machine.run(commands.agent([plan.job(probe, TIMEOUT) for probe in probes])))
+        if len(results) != len(probes):
+            raise ProofError(f"{machine.name}: {len(results)} results for {len(probes)} probes")
+        return t.cast("list[Data]", results)
+    except (ProofError, ValueError) as problem:
+        return [{"observed": "error", "ms": None, "detail": str(problem)}] * len(probes)
+
+
+def healthy_probes(lab: Lab) -> list[Probe]:
+    """All probes of the lab as it is, what the captures need included."""
+    probes: list[Probe] = []
+    for name, check in lab.topology["checks"].items():
+        if "mechanism" in check:
+            probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)
+        elif "mtu" in check:
+            probes += plan.mtu_probes(lab.topology, name, lab.endpoints)
+        elif "break" not in check:
+            probes += plan.reach_probes(lab.topology, name, lab.endpoints)
+    return probes
+
+
+def healthy(lab: Lab) -> Evidence:
+    """Ask everything of the lab as it is, and capture on all nodes meanwhile."""
+    captured = any("mechanism" in check or "mtu" in check for check in lab.topology["checks"].values())
+    with held_together(lab.servers()), held_together(lab.captures() if captured else []) as held:
+        outcomes = lab.ask(healthy_probes(lab))
+    port = lab.topology.get("cluster", {}).get("cni", {}).get("port", 0)
+    captures = {one.name: capture_packets(one.name, one.output, one.log, port) for one in held}
+    return Evidence(lab.topology, lab.endpoints.get("pods", []), outcomes, captures)
+
+
+@dataclasses.dataclass(frozen=True)
+class Control:
+    """What a check with break saw: while the link was down, and after its repair; the node's state before and after."""
+
+    broken: list[Outcome]
+    repaired: list[Outcome]
+    before: Snapshot
+    after: Snapshot
+
+
+def control_names(check: Data) -> tuple[str, str]:
+    """How results name the two states of a check with break."""
+    node, link, state = (check["break"][key] for key in ("node", "link", "state"))
+    return f"{link} {state} on {node}", f"{link} repaired on {node}"
+
+
+@contextlib.contextmanager
+def broken(lab: Lab, check: Data, before: Snapshot) -> t.Iterator[Held]:
+    """The lab with the check's link down; it is repaired when the block ends, however it ends."""
+    node, link = check["break"]["node"], check["break"]["link"]
+    if link in lab.topology["nodes"][node]["interfaces"]:
+        raise ProofError(f"cannot take {link} of {node} down: the way to the node that must repair it is {link}")
+    command = commands.break_link(link, commands.repair(before, link))
+    with lab.machines[node].held(command, commands.HELD) as held:
+        yield held
+
+
+def control(lab: Lab, name: str) -> Control:
+    """Break, ask, repair, ask again."""
+    check = lab.topology["checks"][name]
+    node = check["break"]["node"]
+    down, repaired = control_names(check)
+    before = lab.snapshots(node)[node]
+    with held_together(lab.servers()):
+        with broken(lab, check, before):
+            while_down = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, down, broken=True))
+        afterwards = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, repaired))
+    return Control(while_down, afterwards, before, lab.snapshots(node)[node])

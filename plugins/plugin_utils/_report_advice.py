@@ -1,0 +1,127 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to do next about a cell or a claim that is not as it must be. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import Assertion, Probe, Results
+
+_DNS = (
+    "the name was not resolved. kubectl -n kube-system get pods,endpointslices -l k8s-app=kube-dns: the pods must be "
+    "Ready; if they are, see what CoreDNS says (kubectl -n kube-system logs -l k8s-app=kube-dns) and whether {node} "
+    "translates the DNS service's address"
+)
+_REFUSED = (
+    "the packet arrived and was turned away: nothing listens there (kubectl get pods -o wide; ss -ltnu in the pod), "
+    "or a rule rejects it (a service without ready endpoints: kubectl get endpointslices)"
+)
+_TIMEOUT = "nothing came back. On {node}: ip route get {address}; then tcpdump -ni any host {address} on both ends"
+_TIMEOUT_OVERLAY = (
+    "nothing came back. On {node}: ip route get {address} must name {device}; ip neigh show dev {device} and bridge "
+    "fdb show dev {device} must know {peer}. Probe again with tcpdump -ni eth0 udp port {port} on {peer}: packets "
+    "there mean that the fault is on {peer}; none, that it is on {node} or between"
+)
+_OPEN = (
+    "it answered, but must not. In a control, what was taken away is not what carries the packet: look for the other "
+    "path with ip route get {address} on {node}. Otherwise the rule or route that closes it is missing"
+)
+_UNREACHABLE = (
+    "a machine on the way, or {node} itself, said that there is no way: ip route get {address} on {node}, and ip neigh "
+    "for the next hop, whose state must not be FAILED"
+)
+_TOO_BIG = (
+    "the path takes less than promised: ip route get {address} on {node} shows the device and its MTU, ip route show "
+    "cache an MTU learned from the path; compare with the MTU of each device that the packet passes"
+)
+_FITS = (
+    "the path takes more than promised: look for the device whose MTU is too large, with ip link on {node} and {peer}"
+)
+_DETAIL = "it came out as expected, but not all of it is right: see the source address and the detail"
+_ERROR = "the probe itself broke, so nothing is known of the network: put that right first, then run the suite again"
+
+
+_TEXTS = {
+    "ok": _OPEN,
+    "refused": _REFUSED,
+    "timeout": _TIMEOUT,
+    "unreachable": _UNREACHABLE,
+    "too-big": _TOO_BIG,
+    "dns": _DNS,
+}
+
+
+def advice(probe: Probe, results: Results) -> str:
+    """Return what to do next about a cell that failed or broke."""
+    known = {endpoint["name"]: endpoint for endpoint in results.endpoints}
+    origin, to = known.get(probe.origin, {}), known.get(probe.to, {})
+    cni = results.topology.get("cluster", {}).get("cni", {})
+    between_nodes = len({origin.get("node"), to.get("node"), None}) == 3
+    return _text(probe, between_nodes and "port" in cni).format(
+        node=origin.get("node") or probe.origin,
+        peer=to.get("node") or probe.to,
+        address=to.get("address") or probe.target.rsplit(":", 1)[0],
+        device=cni.get("device"),
+        port=cni.get("port"),
+    )
+
+
+def _text(probe: Probe, overlay: bool) -> str:
+    if probe.state == "error":
+        return _ERROR
+    if probe.expected:
+        return _DETAIL
+    if probe.observed == "timeout" and overlay:
+        return _TIMEOUT_OVERLAY
+    if probe.observed == "ok" and probe.expect == "too-big":
+        return _FITS
+    return _TEXTS[probe.observed]
+
+
+def assert_advice(item: Assertion) -> str:
+    """Return what to do next about a claim that did not hold."""
+    return _ERROR if item.error else f"run it yourself on {item.node or 'the host'} and compare: {item.command}"
+
+
+def describe(probe: Probe) -> str:
+    """Return what a cell saw, in one line."""
+    words = [f"{probe.protocol} to {probe.target}: {probe.observed}"]
+    if not probe.expected:
+        words.append(f"expected {probe.expect}")
+    if probe.ms is not None:
+        words.append(f"{probe.ms:g} ms")
+    if probe.source:
+        words.append(f"seen as {probe.source}")
+    if probe.detail:
+        words.append(probe.detail)
+    return ", ".join(words)
+
+
+@dataclass
+class Trouble:
+    """What is not as it must be at one place, in words for a reader; `whats` has one line a cell."""
+
+    error: bool
+    check: str
+    control: str | None
+    where: str
+    next_step: str
+    whats: list[str] = field(default_factory=list)
+
+
+def troubles(items: list[Probe | Assertion], results: Results) -> list[Trouble]:
+    """Return what is wrong with cells and claims; those that differ only in what was seen share an entry."""
+    found: dict[tuple[t.Any, ...], Trouble] = {}
+    for item in items:
+        if item.state not in ("failed", "error"):
+            continue
+        if isinstance(item, Probe):
+            where, what, next_step = f"{item.origin} → {item.to}", describe(item), advice(item, results)
+        else:
+            where, what, next_step = item.node or "host", f"{item.name}: {item.detail}", assert_advice(item)
+        key = (item.state == "error", item.check, item.control, where, next_step)
+        found.setdefault(key, Trouble(*key)).whats.append(what)
+    return list(found.values())

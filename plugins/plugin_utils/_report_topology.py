@@ -1,0 +1,168 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The picture of a topology: host, segments, machines, pods and the overlay. PRIVATE to the collection.
+
+Up to four nodes stand in one row above the segments' bridges, and what is only a namespace below. More nodes fill both
+rows, the lower one upside down, so that every machine reaches the bridges without crossing another.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import (
+    BAR,
+    MARGIN,
+    NARROWEST,
+    ONE_ROW,
+    PAD,
+    POD,
+    RAIL,
+    TAB,
+    TITLE,
+    Machine,
+    Place,
+    Row,
+    stack_rows,
+)
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
+
+Data = dict[str, t.Any]
+
+
+def topology_picture(topology: Data, endpoints: list[Data]) -> Picture:
+    """Draw a compiled topology with its endpoints (of results.json; only pods are drawn beside the machines)."""
+    nodes = [_node(node, topology, endpoints) for node in topology["nodes"].values()]
+    others = [_namespace(machine) for machine in topology.get("namespaces", {}).values()]
+    half = len(nodes) if len(nodes) <= ONE_ROW else (len(nodes) + 1) // 2
+    rows = [Row(nodes[:half], flipped=False), Row(nodes[half:] + others, flipped=True)]
+    bars, height = stack_rows(rows, list(topology["segments"]))
+    width = max(NARROWEST, *(row.width for row in rows)) + 4 * MARGIN
+    return Picture(
+        name="topology",
+        title=f"Topology {topology['name']}",
+        description=_description(topology, [*nodes, *others]),
+        width=width,
+        height=height,
+        shapes=tuple(_shapes(topology, rows, bars, width, height)),
+    )
+
+
+def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
+    cluster = topology.get("cluster", {})
+    pods = [pod for pod in endpoints if pod["kind"] == "pod" and pod["node"] == node["name"]]
+    device = cluster.get("cni", {}).get("device", "")
+    return Machine(node["name"], node["role"], [*node["interfaces"].items()], pods, _bridge(cluster, pods), device)
+
+
+def _bridge(cluster: Data, pods: list[Data]) -> str:
+    """The bridge that a node's pods hang on, where flannel's CNI plugin makes one, with their subnet."""
+    if not pods or not pods[0]["address"] or cluster.get("cni", {}).get("name") != "flannel":
+        return ""
+    first = ipaddress.ip_interface(f"{pods[0]['address']}/{cluster['node_prefix']}")
+    return f"cni0 {first.network}"
+
+
+def _namespace(machine: Data) -> Machine:
+    return Machine(machine["name"], "namespace", [*machine["interfaces"].items()])
+
+
+def _shapes(topology: Data, rows: list[Row], bars: dict[str, float], width: float, height: float) -> t.Iterator[Shape]:
+    """Everything in painting order: lines before boxes, so that a line that passes a box goes behind it."""
+    yield Rect(MARGIN, MARGIN, width - 2 * MARGIN, height - 2 * MARGIN, "host", 10)
+    yield Text(2 * MARGIN, MARGIN + 20, f"host, topology {topology['name']}", width - 4 * MARGIN, "muted")
+    bands = [row.band + BAR / 2 for row in rows if row.band is not None]
+    if len(bands) == 2:  # one overlay, drawn at both ends
+        left, right = width - 2 * MARGIN, width - 1.4 * MARGIN
+        yield Line(((left, bands[0]), (right, bands[0]), (right, bands[1]), (left, bands[1])), "tunnel-line")
+    places = [Place(machine, x, row) for row in rows for machine, x in row.columns(width)]
+    for place in places:
+        yield from _links(place, bars)
+    for row in rows:
+        if row.band is not None:
+            yield from _band(row.band, width, "tunnel", _overlay_words(topology["cluster"]))
+    for name, segment in topology["segments"].items():
+        yield from _band(bars[name], width, "wire", _segment_words(name, segment))
+    for place in places:
+        yield from _machine(place)
+
+
+def _band(y: float, width: float, kind: str, words: str) -> t.Iterator[Shape]:
+    yield Rect(2 * MARGIN, y, width - 4 * MARGIN, BAR, kind)
+    yield Text(width / 2, y + BAR / 2 + 4, words, width - 5 * MARGIN, anchor="middle")
+
+
+def _overlay_words(cluster: Data) -> str:
+    cni = cluster["cni"]
+    words = [f"{cni['backend'].upper()} overlay"]
+    words += [f"UDP {cni['port']}"] if "port" in cni else []
+    words += [f"VNI {cni['vni']}"] if "vni" in cni else []
+    return " · ".join([*words, f"MTU {cni['mtu']}", f"pods {cluster['pod_cidr']}"])
+
+
+def _segment_words(name: str, segment: Data) -> str:
+    return (
+        f"segment {name} · bridge {segment['bridge']} {segment['gateway']} · {segment['cidr']} · MTU {segment['mtu']}"
+    )
+
+
+def _links(place: Place, bars: dict[str, float]) -> t.Iterator[Shape]:
+    overlay, tabs = place.ends
+    for left, width, _name, interface in place.interfaces:
+        if interface.get("segment") in bars:
+            middle = left + width / 2
+            yield Line(((middle, tabs + TAB / 2), (middle, bars[interface["segment"]] + BAR / 2)), "wire-line")
+    if place.machine.device and place.row.band is not None:
+        middle = place.x + place.machine.width / 2
+        yield Line(((middle, overlay + TAB / 2), (middle, place.row.band + BAR / 2)), "tunnel-line")
+
+
+def _machine(place: Place) -> t.Iterator[Shape]:
+    machine, x = place.machine, place.x
+    overlay, tabs = place.ends
+    yield Rect(x, place.top + TAB / 2, machine.width, place.height - TAB, "node", 8)
+    for left, width, name, interface in place.interfaces:
+        yield from _box(Rect(left, tabs, width, TAB, "wire", 4), name, interface["address"])
+    if machine.device:
+        tab = Rect(x + PAD, overlay + (TAB - BAR) / 2, machine.width - 2 * PAD, BAR, "tunnel", 4)
+        yield from _box(tab, machine.device)
+    yield from _inside(machine, x, place.top + TAB + 4)
+
+
+def _inside(machine: Machine, x: float, y: float) -> t.Iterator[Shape]:
+    """The machine's name, its pods below each other, and the bridge they hang on by a rail."""
+    room = machine.width - 2 * PAD
+    yield Text(x + PAD, y + 14, machine.name, room * 0.5, "strong", size=14)
+    yield Text(x + PAD + room, y + 14, machine.kind, room * 0.48, "muted", "end")
+    y += TITLE - 4
+    bridge = y + (POD + 6) * len(machine.pods)
+    for index, pod in enumerate(machine.pods):
+        middle = y + index * (POD + 6) + POD / 2
+        yield Line(((x + PAD + RAIL, middle), (x + PAD + 4, middle), (x + PAD + 4, bridge)), "pod-line")
+        rect = Rect(x + PAD + RAIL, middle - POD / 2, room - RAIL, POD, "pod", 4)
+        yield from _box(rect, pod["name"], pod["address"] or "")
+    if machine.bridge:
+        yield from _box(Rect(x + PAD, bridge, room, BAR, "cni", 4), machine.bridge)
+
+
+def _box(rect: Rect, name: str, address: str = "") -> t.Iterator[Shape]:
+    yield rect
+    lines = [line for line in (name, address) if line]
+    for index, line in enumerate(lines):
+        baseline = rect.y + rect.height / 2 + 4 + (index - (len(lines) - 1) / 2) * 15
+        kind = "strong" if index == 0 else ""
+        yield Text(rect.x + rect.width / 2, baseline, line, rect.width - 6, kind, "middle", 11.5)
+
+
+def _description(topology: Data, machines: list[Machine]) -> str:
+    """The picture in words."""
+    words = [f"{_segment_words(name, segment)}." for name, segment in topology["segments"].items()]
+    for machine in machines:
+        at = ", ".join(f"{name} {interface['address']}" for name, interface in machine.interfaces)
+        pods = ", ".join(f"{pod['name']} {pod['address']}" for pod in machine.pods)
+        words.append(f"{machine.name} ({machine.kind}): {at}{f'; pods {pods}' if pods else ''}.")
+    if any(machine.device for machine in machines):
+        words.append(f"{_overlay_words(topology['cluster'])}, between the nodes' {machines[0].device}.")
+    return " ".join(words)

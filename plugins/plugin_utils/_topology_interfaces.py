@@ -1,0 +1,63 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One view of all interfaces of a topology, whichever way they were written. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+
+class Interface(t.NamedTuple):
+    """An interface of a machine; None where the file gave nothing, or nothing usable."""
+
+    path: str
+    section: str  # nodes or namespaces
+    machine: str
+    name: str
+    segment: str | None
+    address: str | None
+    mac: str | None
+
+
+def natural(name: str) -> list[str | int]:
+    """Sort key under which w2 comes before w10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def in_order(mapping: dict[str, t.Any] | None) -> list[tuple[str, t.Any]]:
+    """A mapping's items in natural order of their keys, so that the order of a file means nothing."""
+    return sorted((mapping or {}).items(), key=lambda item: natural(item[0]))
+
+
+def interfaces(topology: dict[str, t.Any]) -> list[Interface]:
+    """All interfaces: nodes before namespaces, each in natural order."""
+    return [
+        interface
+        for section in ("nodes", "namespaces")
+        for machine, entry in in_order(topology.get(section))
+        for interface in _of_machine(section, machine, entry or {})
+    ]
+
+
+def first_of_nodes(topology: dict[str, t.Any]) -> list[Interface]:
+    """Each node's first interface, which carries the node's own address and its default route."""
+    first: dict[str, Interface] = {}
+    for interface in interfaces(topology):
+        if interface.section == "nodes":
+            first.setdefault(interface.machine, interface)
+    return list(first.values())
+
+
+def _of_machine(section: str, machine: str, entry: dict[str, t.Any]) -> t.Iterator[Interface]:
+    path = f"{section}.{machine}"
+    if "interfaces" in entry:
+        for name, values in in_order(entry["interfaces"]):
+            yield _interface(f"{path}.interfaces.{name}", section, machine, name, values or {})
+    elif "segment" in entry:
+        yield _interface(path, section, machine, "eth0", entry)
+
+
+def _interface(path: str, section: str, machine: str, name: str, values: dict[str, t.Any]) -> Interface:
+    return Interface(path, section, machine, name, values.get("segment"), values.get("address"), values.get("mac"))

@@ -1,0 +1,58 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The input of the module reftopo.lab.link_state that makes a topology's underlay. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+Data = dict[str, t.Any]
+
+
+def link_state(compiled: Data) -> Data:
+    """All of the host's links and namespaces of a compiled topology, as that module wants them."""
+    machines = [*compiled["nodes"].values(), *compiled["namespaces"].values()]
+    links = dict(_bridge(name, segment) for name, segment in compiled["segments"].items())
+    for machine in machines:
+        links.update(_veths(machine, compiled["segments"]))
+    return {
+        "owner": compiled["name"],
+        "state": "present",
+        "links": links,
+        "routes": [],
+        "namespaces": {machine["name"]: _namespace(machine) for machine in machines},
+    }
+
+
+def _bridge(name: str, segment: Data) -> tuple[str, Data]:
+    prefix = segment["cidr"].rpartition("/")[2]
+    addresses = [f"{segment['gateway']}/{prefix}"]
+    return segment["bridge"], {"kind": "bridge", "mark": name, "mtu": segment["mtu"], "addresses": addresses}
+
+
+def _veths(machine: Data, segments: Data) -> t.Iterator[tuple[str, Data]]:
+    for name, interface in machine["interfaces"].items():
+        yield (
+            interface["peer"],
+            {
+                "kind": "veth",
+                "mark": f"{machine['name']}.{name}",
+                "mtu": interface["mtu"],
+                "master": segments[interface["segment"]]["bridge"],
+                "peer": {"name": name, "namespace": machine["name"]},
+            },
+        )
+
+
+def _namespace(machine: Data) -> Data:
+    """The far ends and their default route.
+
+    The route has link scope: nothing answers for a foreign address, so no packet can leave by way of the host, yet
+    service addresses have a route until kube-proxy's rules see them.
+    """
+    links: Data = {"lo": {}}
+    for name, interface in machine["interfaces"].items():
+        links[name] = {"mac": interface["mac"], "mtu": interface["mtu"], "addresses": [interface["address"]]}
+    default = {"to": "default", "dev": next(iter(machine["interfaces"])), "scope": "link"}
+    return {"links": links, "routes": [default]}

@@ -1,0 +1,38 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and marks that follow from a topology's own names alone. PRIVATE to the collection.
+
+Interface names hold 15 characters (the kernel's IFNAMSIZ), too few for the names that a user chose, so links on
+the host have hashed names and carry the long one as their mark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+
+def group_name(topology: str) -> str:
+    """The inventory group of a topology: Ansible's group names have no hyphens, and a wrong name may have anything."""
+    return re.sub(r"\W", "_", topology)
+
+
+def netns_name(topology: str, machine: str) -> str:
+    """The network namespace of a node or a namespace."""
+    return f"reftopo.{topology}.{machine}"
+
+
+def link_name(*parts: str) -> str:
+    """The name on the host of a bridge (topology, segment) or of a veth's host end (topology, machine, interface)."""
+    return f"rt-{_digest(parts)[:8]}"
+
+
+def mac_address(*parts: str) -> str:
+    """A unicast, locally administered MAC address (IEEE 802: first byte 02) for (topology, machine, interface)."""
+    digest = _digest(parts)
+    return ":".join(["02", *(digest[i : i + 2] for i in range(0, 10, 2))])
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    return hashlib.sha1("/".join(parts).encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,119 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules on checks: each must have something to try. PRIVATE to the collection.
+
+A check without sources or targets would pass without a single probe, so it is refused.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import CNI_BRIDGE, device_name
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import in_order, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
+
+Data = dict[str, t.Any]
+
+# The section that makes each kind of source and target.
+SECTION = {"pods": "cluster", "services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
+# Targets that see the packet's source address as the pod's node sent it.
+SEES_SOURCE = ("pods", "nodes", "namespaces")
+
+
+def check_problems(topology: Data) -> t.Iterator[Problem]:
+    """Checks that ask for what the topology does not have or what cannot happen."""
+    for name, check in in_order(topology.get("checks")):
+        if not check:
+            continue
+        path = f"checks.{name}"
+        for key in ("from", "to"):
+            section = SECTION.get(check.get(key))
+            if section and (section not in topology or topology[section] == {}):
+                what = f"the topology has no {check[key]}"
+                yield Problem(f"{path}.{key}", what, f"add {section}, or remove the check")
+        yield from _protocol_problems(path, check)
+        yield from _outcome_problems(path, check, topology)
+        yield from _mechanism_problems(path, check, topology)
+        if check.get("break"):
+            yield from _break_problems(f"{path}.break", check["break"], topology)
+
+
+def _protocol_problems(path: str, check: Data) -> t.Iterator[Problem]:
+    protocols = check.get("protocols") or []
+    if check.get("to") == "dns" and protocols not in ([], ["udp"]):
+        yield Problem(f"{path}.protocols", "names are asked over udp", "remove protocols")
+    if check.get("to") == "services" and "icmp" in protocols and "ok" in _outcomes(check.get("expect", "ok")):
+        # kube-proxy translates ports; a service's address itself answers no ping.
+        yield Problem(f"{path}.protocols", "a service answers on its ports alone, not to icmp", "remove icmp")
+
+
+def _outcome_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
+    expect, ends = check.get("expect"), (check.get("from"), check.get("to"))
+    if "dns" in _outcomes(expect) and ends[1] not in ("dns", None):
+        yield Problem(f"{path}.expect", "dns is an outcome of asking for a name alone", "use another outcome")
+    for key, outcomes in expect.items() if isinstance(expect, dict) else [("", expect)]:
+        if isinstance(outcomes, list) and "ok" in outcomes and len(outcomes) > 1:
+            where = f"{path}.expect" + (f".{key}" if key else "")
+            yield Problem(where, "ok or something else proves nothing", "expect ok, or outcomes that are not")
+    if isinstance(expect, dict):
+        yield from _pair_problems(f"{path}.expect", ends, topology)
+    yield from _source_problems(path, check, ends)
+
+
+def _pair_problems(path: str, ends: tuple[str | None, str | None], topology: Data) -> t.Iterator[Problem]:
+    if not {*ends} <= {"pods", "nodes", None}:
+        yield Problem(path, f"same-node and cross-node mean nothing from {ends[0]} to {ends[1]}", "expect one outcome")
+    elif _too_few_nodes(topology):
+        yield Problem(path, "cross-node has nothing to try with one node", "add a node, or expect one outcome")
+
+
+def _source_problems(path: str, check: Data, ends: tuple[str | None, str | None]) -> t.Iterator[Problem]:
+    if not check.get("source"):
+        return
+    if ends[0] not in ("pods", None) or ends[1] not in (*SEES_SOURCE, None):
+        what = f"the source address is known only from pods to {', '.join(SEES_SOURCE)}"
+        yield Problem(f"{path}.source", what, "remove source")
+    if check.get("protocols") == ["icmp"]:
+        yield Problem(f"{path}.source", "an answer to icmp does not tell whom the target saw", "add tcp or udp")
+
+
+def _outcomes(expect: t.Any) -> set[str]:
+    """All outcomes that an expectation names."""
+    if isinstance(expect, dict):
+        return set().union(*map(_outcomes, expect.values()))
+    return {outcome for outcome in (expect if isinstance(expect, list) else [expect]) if outcome}
+
+
+def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
+    key = next((key for key in ("mechanism", "mtu") if check.get(key)), None)
+    if key is None:
+        return
+    if "cluster" not in topology:
+        yield Problem(f"{path}.{key}", "the topology has no cluster", "add cluster, or remove the check")
+    elif _too_few_nodes(topology):
+        yield Problem(f"{path}.{key}", "one node sends nothing over the wire", "add a node, or remove the check")
+    backend = ((topology.get("cluster") or {}).get("cni") or {}).get("backend")
+    if key == "mechanism" and backend not in (check[key], None):
+        yield Problem(f"{path}.{key}", f"the backend is {backend}, not {check[key]}", f"write {backend}")
+
+
+def _too_few_nodes(topology: Data) -> bool:
+    nodes = topology.get("nodes")
+    return nodes is not None and len(nodes) < 2
+
+
+def _break_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Problem]:
+    nodes, node, link = topology.get("nodes"), broken.get("node"), broken.get("link")
+    if nodes is None or node is None:
+        return
+    if node not in nodes:
+        yield Problem(f"{path}.node", f"there is no node {node}", did_you_mean(node, nodes))
+        return
+    links = {interface.name for interface in interfaces(topology) if interface.machine == node}
+    cni = (topology.get("cluster") or {}).get("cni") or {}
+    if cni.get("vni") is not None:
+        links |= {CNI_BRIDGE, device_name(cni)}
+    if link and link not in links:
+        yield Problem(f"{path}.link", f"node {node} has no link {link}", did_you_mean(link, links))

@@ -1,0 +1,104 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules on the cluster. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import OVERHEAD, device_name
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, in_order
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+
+try:
+    import netaddr
+except ImportError:  # the inventory plugin says what is missing
+    netaddr = None
+
+Data = dict[str, t.Any]
+
+# kubeadm 1.37, cmd/kubeadm/app/constants: MaximumBitsForServiceSubnet (the API server has the same limit of 20) and
+# PodSubnetNodeMaskMaxDiff. MinimumAddressesInServiceSubnet is 10, but CoreDNS gets number 10, counted from 0: 4 bits.
+SERVICE_BITS = range(4, 20 + 1)
+NODE_BITS_MAX = 16
+# Every IPv4 host must take a datagram of this many bytes (RFC 791 section 3.1).
+MTU_MIN = 576
+INTERFACE_NAME_MAX = 15
+
+
+def cluster_problems(topology: Data) -> t.Iterator[Problem]:
+    """What kubeadm, the API server or flannel would refuse, or what no node could carry."""
+    cluster = topology.get("cluster")
+    if cluster:
+        yield from _control_plane_problems(topology.get("nodes"))
+        yield from _service_problems(cluster.get("service_cidr"))
+        yield from _pod_problems(cluster, topology.get("nodes"))
+        cni = cluster.get("cni") or {}
+        yield from _underlay_problems(topology, cni.get("backend"))
+        yield from _device_problems(cni)
+
+
+def _control_plane_problems(nodes: Data | None) -> t.Iterator[Problem]:
+    roles = {name: (node or {}).get("role") for name, node in in_order(nodes)}
+    leaders = [name for name, role in roles.items() if role == "control-plane"]
+    if nodes is not None and not leaders and None not in roles.values():
+        yield Problem("nodes", "no control plane: the cluster has nowhere to run", "give one node role: control-plane")
+    for name in leaders[1:]:
+        what = f"{leaders[0]} is the control plane already, and more than one is not supported yet"
+        yield Problem(f"nodes.{name}.role", what, "use worker")
+
+
+def _service_problems(cidr: str | None) -> t.Iterator[Problem]:
+    if not cidr:
+        return
+    network = netaddr.IPNetwork(cidr)
+    bits = 32 - network.prefixlen
+    if bits < SERVICE_BITS.start:
+        what = f"{cidr} has {network.size} addresses, too few for the API's and CoreDNS' services"
+        yield Problem("cluster.service_cidr", what, "use a prefix of /28 or shorter")
+    if bits >= SERVICE_BITS.stop:
+        what = f"{cidr} is larger than the API server allows, 20 bits"
+        yield Problem("cluster.service_cidr", what, "use a prefix of /12 or longer")
+
+
+def _pod_problems(cluster: Data, nodes: Data | None) -> t.Iterator[Problem]:
+    cidr, prefix = cluster.get("pod_cidr"), cluster.get("node_prefix")
+    if not (cidr and prefix):
+        return
+    bits = prefix - netaddr.IPNetwork(cidr).prefixlen
+    if bits < 0:
+        what = f"/{prefix} for one node is larger than the network of all pods, {cidr}"
+        yield Problem("cluster.node_prefix", what, "use a shorter prefix in pod_cidr or a longer one here")
+    elif bits > NODE_BITS_MAX:
+        what = f"cutting {cidr} into /{prefix} needs {bits} bits, and kubeadm allows {NODE_BITS_MAX}"
+        most = prefix - bits + NODE_BITS_MAX
+        yield Problem("cluster.node_prefix", what, f"use {most} or less, or a smaller pod_cidr")
+    elif len(nodes or {}) > 2**bits:
+        what = f"{len(nodes)} nodes need a subnet of /{prefix} each, and {cidr} has {2**bits}"
+        needed = prefix - (len(nodes) - 1).bit_length()
+        yield Problem("cluster.pod_cidr", what, f"use a prefix of /{needed} or shorter, or a longer node_prefix")
+
+
+def _underlay_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
+    """Nodes that cannot reach each other, and a segment whose MTU leaves nothing to pods."""
+    segments = topology.get("segments") or {}
+    placed = [interface for interface in first_of_nodes(topology) if interface.segment in segments]
+    for interface in placed[1:]:
+        home = placed[0]
+        if interface.segment != home.segment:
+            what = f"{interface.segment} is not {home.segment}, where {home.machine} is: nothing routes between them"
+            yield Problem(f"{interface.path}.segment", what, f"put all nodes of the cluster in {home.segment}")
+    for name in sorted({interface.segment for interface in placed}):
+        mtu = (segments[name] or {}).get("mtu")
+        least = MTU_MIN + OVERHEAD.get(backend, 0)
+        if mtu and mtu < least:
+            left = mtu - OVERHEAD[backend]
+            what = f"{mtu} leaves {left} bytes for a pod's packet in {backend}, less than IPv4's {MTU_MIN}"
+            yield Problem(f"segments.{name}.mtu", what, f"use {least} or more")
+
+
+def _device_problems(cni: Data) -> t.Iterator[Problem]:
+    if cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
+        what = f"{device_name(cni)} is too long for an interface name ({INTERFACE_NAME_MAX} characters)"
+        yield Problem("cluster.cni.vni", what, "use 9999999 or less")

@@ -1,0 +1,98 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules on segments and on the interfaces in them. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import gateway
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import Interface, in_order, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import mac_address
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
+
+try:
+    import netaddr
+except ImportError:  # the inventory plugin says what is missing
+    netaddr = None
+
+Data = dict[str, t.Any]
+
+# A longer prefix leaves no room for a host beside the gateway, the network's and the broadcast address.
+LONGEST_PREFIX = 30
+
+
+def segment_problems(topology: Data) -> t.Iterator[Problem]:
+    """Gateways outside of their segment, and segments with fewer addresses than interfaces."""
+    used = [interface.segment for interface in interfaces(topology)]
+    for name, segment in in_order(topology.get("segments")):
+        if segment and segment.get("cidr"):
+            network = netaddr.IPNetwork(segment["cidr"])
+            yield from _size_problems(f"segments.{name}.cidr", network, used.count(name))
+            if network.prefixlen <= LONGEST_PREFIX and segment.get("gateway"):
+                yield from _host_problems(f"segments.{name}.gateway", segment["gateway"], network)
+
+
+def _size_problems(path: str, network: netaddr.IPNetwork, count: int) -> t.Iterator[Problem]:
+    needed = count + 1  # the gateway
+    if network.prefixlen > LONGEST_PREFIX or needed > network.size - 2:
+        # Two addresses more, the network's and the broadcast address, rounded up to a power of two.
+        prefix = min(LONGEST_PREFIX, 32 - (needed + 1).bit_length())
+        has = f"{network.cidr} has {max(network.size - 2, 0)} host addresses"
+        what = f"{has}, too few for the gateway and {count} interfaces"
+        yield Problem(path, what, f"use a prefix of /{prefix} or shorter")
+
+
+def interface_problems(topology: Data) -> t.Iterator[Problem]:
+    """Interfaces in no segment, and addresses that are outside of it, special, or there twice."""
+    segments = topology.get("segments")
+    addresses: dict[str, str] = {}
+    macs = dict(_derived_macs(topology))
+    for interface in interfaces(topology):
+        if segments and interface.segment:
+            yield from _place_problems(interface, segments)
+        if interface.address:
+            yield from _duplicate(f"{interface.path}.address", interface.address, addresses)
+        if interface.mac:
+            yield from _duplicate(f"{interface.path}.mac", interface.mac.lower(), macs)
+
+
+def _derived_macs(topology: Data) -> t.Iterator[tuple[str, str]]:
+    """The MAC addresses that will be derived from names, and whose they are."""
+    for interface in interfaces(topology):
+        if not interface.mac:
+            mac = mac_address(topology.get("name") or "", interface.machine, interface.name)
+            yield mac, f"{interface.path}.mac (derived)"
+
+
+def _place_problems(interface: Interface, segments: Data) -> t.Iterator[Problem]:
+    if interface.segment not in segments:
+        what = f"there is no segment {interface.segment}"
+        yield Problem(f"{interface.path}.segment", what, did_you_mean(interface.segment, segments))
+        return
+    segment = segments[interface.segment]
+    if not (interface.address and segment and segment.get("cidr")):
+        return
+    path, network = f"{interface.path}.address", netaddr.IPNetwork(segment["cidr"])
+    if network.prefixlen <= LONGEST_PREFIX:
+        yield from _host_problems(path, interface.address, network)
+        if interface.address == gateway(segment):
+            what = f"{interface.address} is the gateway of segment {interface.segment}"
+            yield Problem(path, what, "use another, or leave it out to have one allocated")
+
+
+def _host_problems(path: str, address: str, network: netaddr.IPNetwork) -> t.Iterator[Problem]:
+    """An address that no interface in the network can have (RFC 1122 section 3.2.1.3)."""
+    first, last = netaddr.IPAddress(network.first), netaddr.IPAddress(network.last)
+    what = {first: "is the network's own address", last: "is the broadcast address"}.get(netaddr.IPAddress(address))
+    if netaddr.IPAddress(address) not in network:
+        what = f"is not in {network.cidr}"
+    if what:
+        yield Problem(path, f"{address} {what}", f"use one from {first + 1} to {last - 1}, or leave it out")
+
+
+def _duplicate(path: str, value: str, seen: dict[str, str]) -> t.Iterator[Problem]:
+    if value in seen:
+        yield Problem(path, f"{value} is {seen[value]} already", "give each interface its own, or leave it out")
+    seen.setdefault(value, path)

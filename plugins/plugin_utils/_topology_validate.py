@@ -1,0 +1,51 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the text of a topology.yml to a valid topology, or to all that is wrong with it. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _topology_schema
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_checks import check_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_cluster import cluster_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_interfaces import (
+    interface_problems,
+    segment_problems,
+)
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_names import name_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_networks import network_problems
+
+
+def validate(text: str | bytes, folder: str, host: t.Sequence[Occupied]) -> tuple[dict[str, t.Any], list[Problem]]:
+    """The topology with its defaults, and everything that is wrong with it.
+
+    :param text: what is in the file
+    :param folder: the name of the file's folder, which must be the topology's
+    :param host: the networks that are in use on the machine that will carry the topology
+    :returns: the topology, fit for compiling only if the list of problems is empty; the problems
+    """
+    data, problems = load(text)
+    if data is None and problems:
+        return {}, problems
+    topology, mistakes = _topology_schema.check(data)
+    mistakes += [
+        *name_problems(topology, folder),
+        *network_problems(topology, host),
+        *segment_problems(topology),
+        *interface_problems(topology),
+        *cluster_problems(topology),
+        *check_problems(topology),
+    ]
+    return topology, problems + sorted(mistakes, key=_section)
+
+
+def _section(problem: Problem) -> int:
+    """Where a problem is in a file of the usual order; unknown sections first."""
+    sections = _topology_schema.sections()
+    section = problem.path.partition(".")[0]
+    return sections.index(section) if section in sections else -1

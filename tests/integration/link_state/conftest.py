@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An empty machine for each test: real namespaces that nothing else on this host sees or disturbs."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import typing as t
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import Result, converge
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import State
+from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
+
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000  # include/uapi/linux/sched.h
+NAMESPACES = {"net": CLONE_NEWNET, "mnt": CLONE_NEWNS}
+LINK_KEYS = ("ifname", "mtu", "address", "master", "group", "altnames", "ifindex", "link_index", "link_netnsid")
+ROUTE_KEYS = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric")
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Machine:
+    """This process's own network and mount namespaces."""
+
+    def run(self, command: list[str], data: str = "") -> tuple[int, str, str]:
+        """As AnsibleModule.run_command."""
+        done = subprocess.run(command, input=data, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def sh(self, *commands: str) -> str:
+        """The output of shell commands, which must succeed."""
+        return "".join(
+            subprocess.run(["sh", "-ec", command], stdout=subprocess.PIPE, text=True, check=True).stdout
+            for command in commands
+        )
+
+    def desired(self, given: dict[str, t.Any]) -> State:
+        """The desired state of an input, with the defaults that AnsibleModule would fill in."""
+        return desired_state({**{name: option.get("default") for name, option in OPTIONS.items()}, **given})
+
+    def converge(self, given: dict[str, t.Any], check_mode: bool = False) -> Result:
+        """What the module does."""
+        return converge(self.run, self.desired(given), check_mode)
+
+    def snapshot(self) -> dict[str, t.Any]:
+        """Everything that a test could leave: names below /run/netns, links, addresses and routes everywhere."""
+        found = {"": self._namespace("")}
+        for name in sorted(os.listdir("/run/netns")):
+            there = os.stat(f"/run/netns/{name}").st_dev != os.stat("/run/netns").st_dev
+            found[name] = self._namespace(f"-n {name}") if there else "no namespace"
+        return found
+
+    def _namespace(self, option: str) -> dict[str, t.Any]:
+        """Without what the kernel changes by itself after a while: carrier, link-local addresses and their routes."""
+        links = json.loads(self.sh(f"ip {option} -j -d addr"))
+        routes = json.loads(self.sh(f"ip {option} -j -d route show table all"))
+        return {
+            "links": [[entry.get(key) for key in LINK_KEYS] + ["UP" in entry["flags"]] for entry in links],
+            "addresses": [
+                [entry["ifname"], address["local"], address["prefixlen"]]
+                for entry in links
+                for address in entry["addr_info"]
+                if address["family"] == "inet" or address["scope"] != "link"
+            ],
+            "routes": [[route.get(key) for key in ROUTE_KEYS] for route in routes if route.get("protocol") != "kernel"],
+        }
+
+
+@pytest.fixture
+def machine() -> t.Iterator[Machine]:
+    """A machine with only lo and a foreign link `eth0`, and an empty /run/netns."""
+    if os.geteuid() != 0:
+        pytest.fail("needs root: it makes network namespaces")
+    folder = os.getcwd()
+    outside = [(os.open(f"/proc/self/ns/{kind}", os.O_RDONLY), flag) for kind, flag in NAMESPACES.items()]
+    call("unshare", CLONE_NEWNS | CLONE_NEWNET)
+    try:
+        here = Machine()
+        here.sh("mount --make-rprivate /", "mkdir -p /run/netns", "mount -t tmpfs tmpfs /run/netns")
+        here.sh("ip link set lo up", "ip link add eth0 address 02:00:00:00:00:e0 type bridge", "ip link set eth0 up")
+        here.sh("ip addr add 192.0.2.1/24 dev eth0 brd +")
+        yield here
+    finally:
+        for descriptor, flag in outside:
+            call("setns", descriptor, flag)
+            os.close(descriptor)
+        os.chdir(folder)  # entering a mount namespace goes to its root
+
+
+def call(name: str, *arguments: int) -> None:
+    """A system call by its name in the C library; Python has these since 3.12 only."""
+    if getattr(LIBC, name)(*arguments) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")

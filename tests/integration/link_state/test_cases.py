@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cases of tests/unit/link_state/cases.yml in real namespaces: check mode, change, no-op, and nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import observe
+from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ
+
+FOLDER = Path(__file__).parents[2] / "unit/link_state"
+CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
+LAB = CASES["lab"]
+ABSENT = {"owner": LAB["owner"], "state": "absent"}
+
+
+NOISE = re.compile(
+    "(gso_|gro_|tso_|num|min|max|txq|allm|promis|qdisc|link_type|broad|valid|preferred|info_(data|slave)).*"
+)
+
+
+def trimmed(value: t.Any) -> t.Any:
+    """Without what would make the recordings ten times as long and is not read."""
+    if isinstance(value, dict):
+        return {key: trimmed(part) for key, part in value.items() if not NOISE.fullmatch(key)}
+    return [trimmed(part) for part in value] if isinstance(value, list) else value
+
+
+def record(machine: t.Any, name: str) -> None:
+    """Write what the module reads now to the unit tests' data."""
+    dumps = {}
+
+    def run(command: list[str], data: str) -> tuple[int, str, str]:
+        answer = machine.run(command, data)
+        if data.startswith(READ):
+            namespace = command[2].split(".")[-1] if command[1] == "-n" else ""
+            dumps[namespace] = [[trimmed(entry) for entry in json.loads(line)] for line in answer[1].splitlines()]
+        return answer
+
+    state = observe(run, LAB["owner"])
+    lines = ",\n".join(
+        f" {json.dumps(key)}: [\n  " + ",\n  ".join(json.dumps(part) for part in parts) + "]"
+        for key, parts in dumps.items()
+    )
+    text = f'{{"stale": {json.dumps(state.stale)}, "dumps": {{\n{lines}}}}}\n'
+    (FOLDER / "recorded" / f"{name.replace(' ', '-')}.json").write_text(text)
+
+
+@pytest.mark.parametrize("name", CASES["cases"])
+def test_case(name: str, machine: t.Any):
+    case = CASES["cases"][name]
+    start, wanted = case.get("from", LAB), case.get("input", LAB)
+    pristine = machine.snapshot()
+    if start:
+        machine.converge(start)
+    machine.sh(*case.get("drift", []))
+    if os.environ.get("REFTOPO_RECORD"):
+        record(machine, name)
+
+    found = machine.snapshot()
+    predicted = machine.converge(wanted, check_mode=True)
+    assert [command[len("ip ") :] for command in predicted.commands] == case["commands"]
+    assert machine.snapshot() == found, "check mode changed something"
+
+    assert machine.converge(wanted) == predicted
+    again = machine.converge(wanted)
+    assert (again.commands, again.before) == ([], predicted.after)
+    everything = str(machine.snapshot())
+    assert [name for name in case.get("stays", []) if name not in everything] == []
+
+    machine.converge(ABSENT)
+    if not case.get("stays"):
+        assert machine.snapshot() == pristine
+    assert machine.converge(ABSENT).commands == []

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control of every residue test: whatever is left behind is seen, and named by its kind."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+import pytest
+import residue
+
+NAME = "t-residue"
+NODES = residue.home("REFTOPO_CACHE", ".cache/reftopo") / "nodes"
+# kind of leftover: how to make one, how to take it away
+LEFTOVERS = {
+    "namespaces": (f"ip netns add {NAME}", f"ip netns delete {NAME}"),
+    "links": (f"ip link add {NAME} type bridge", f"ip link delete {NAME}"),
+    "addresses": ("ip address add 198.18.76.77/32 dev lo", "ip address delete 198.18.76.77/32 dev lo"),
+    "routes": ("ip route add blackhole 198.18.76.0/24 proto 152", "ip route delete blackhole 198.18.76.0/24"),
+    "rules": ("ip rule add from 198.18.76.7 lookup 152", "ip rule delete from 198.18.76.7 lookup 152"),
+    "nft": (f"nft add table ip {NAME}", f"nft delete table ip {NAME}"),
+    "mounts": (f"mount -t tmpfs {NAME} /mnt", "umount /mnt"),
+    "podman volumes": (f"podman volume create {NAME}", f"podman volume rm {NAME}"),
+    "files": (f"mkdir -p {NODES}/{NAME}", f"rmdir {NODES}/{NAME}"),
+    "sysctls": ("sysctl -w net.ipv4.conf.all.log_martians=1", "sysctl -w net.ipv4.conf.all.log_martians=0"),
+}
+
+
+def shell(command: str) -> None:
+    """Run one command, which must succeed."""
+    subprocess.run(shlex.split(command), check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("kind", LEFTOVERS)
+def test_a_leftover_is_seen_until_it_is_gone(kind: str):
+    make, remove = LEFTOVERS[kind]
+    before = residue.snapshot()
+    shell(make)
+    try:
+        seen = residue.diff(before, residue.snapshot())
+    finally:
+        shell(remove)
+    assert any(change.startswith(f"{kind}: ") for change in seen), seen
+    assert residue.settled_diff(before) == []
+
+
+def test_a_process_is_seen_until_it_is_gone():
+    before = residue.snapshot()
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()  # it is in its namespace now
+        seen = residue.diff(before, residue.snapshot())
+        process.kill()
+    assert any(change.startswith(f"processes: + {process.pid} ") for change in seen), seen
+    assert residue.settled_diff(before) == []
+
+
+def test_a_command_that_fails_is_an_error_not_an_empty_snapshot():
+    with pytest.raises(RuntimeError, match="ip -j nonsense"):
+        residue.run(["ip", "-j", "nonsense"])
+
+
+def test_what_is_removed_is_seen_too():
+    assert residue.diff({"links": ["a", "b", "b"]}, {"links": ["b", "c"]}) == ["links: - a", "links: - b", "links: + c"]
+
+
+def test_an_ssh_connection_may_end_but_not_begin():
+    idle, open_one = {"processes": []}, {"processes": ["17 ssh"]}
+    assert residue.diff(open_one, idle) == []
+    assert residue.diff(idle, open_one) == ["processes: + 17 ssh"]

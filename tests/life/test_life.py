@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A topology's life: predicted, killed while it comes up, repaired, with a neighbour, and gone without a trace."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import pytest
+import residue
+from topologies import Topology, becomes, kill_tree, sh
+
+
+def changes(before: residue.Snapshot, busy: Topology | None = None) -> list[str]:
+    """What is different on this machine. Of a topology that is up, files change and SSH connections end meanwhile."""
+    own = re.compile(rf"/nodes/{busy.name}/|^files: - .*/\.ansible/cp/|^processes: - \d+ ssh$" if busy else "(?!)")
+    return [line for line in residue.settled_diff(before) if not own.search(line)]
+
+
+def test_check_mode_tells_what_would_be_made_and_makes_nothing(at_first: residue.Snapshot, a: Topology):
+    told = a.play(["playbooks/up.yml"], "--check", "--diff")
+    assert set(told.changed) == {"host.life-a", "cp1.life-a", "w1.life-a"}
+    for words in ("generate id_ed25519", "172.31.81.11/24", "container: running", "admin.conf", "kubeadm init"):
+        assert words in told.output
+    assert changes(at_first) == []
+    assert not a.state().exists()
+
+
+# A run that is killed is followed by one that gets further: each has to go on from what is there.
+
+
+def test_killed_while_links_are_made_with_modules_that_live_on(a: Topology):
+    first = residue.Path("/run/netns", a.container("cp1"))
+    with a.started(first.exists) as run:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+
+
+def test_killed_while_nodes_start(a: Topology):
+    with a.started((a.folder("cp1") / "image").exists):
+        pass
+
+
+def test_killed_while_kubeadm_works_which_goes_on(a: Topology):
+    certificate = a.folder("cp1") / "upper/etc/kubernetes/pki/apiserver.crt"
+    with a.started((certificate.parent.parent / "manifests/etcd.yaml").exists):
+        pass
+    made = certificate.read_bytes()
+    assert a.processes("cp1", "kubeadm")
+    assert not a.is_member("cp1")
+    a.play(["playbooks/cluster.yml"])
+    assert a.ready()
+    assert certificate.read_bytes() == made  # it was waited for, not begun anew
+
+
+def test_then_nothing_is_left_to_do(a: Topology):
+    assert a.up().changed == {}
+    told = a.up("--check", "--diff")
+    assert told.changed == {}
+    assert "\n+++" not in told.output
+
+
+def test_an_add_on_that_was_deleted_is_applied_again(a: Topology):
+    a.kubectl("delete", "daemonset", "--namespace=kube-flannel", "flannel")
+    assert set(a.up("--check").changed) == {"cp1.life-a"}
+    assert set(a.up().changed) == {"cp1.life-a"}
+    assert "flannel" in a.kubectl("get", "daemonsets", "--namespace=kube-flannel", "--output=name")
+    assert becomes(lambda: a.overlay("w1"))
+
+
+def test_a_link_that_was_deleted_comes_back_with_what_was_on_it(a: Topology):
+    sh("ip", "link", "delete", a.link("w1"))
+    assert set(a.up().changed) == {"host.life-a"}
+    assert becomes(lambda: a.overlay("w1"))
+    assert a.up().changed == {}
+
+
+def test_a_node_that_was_stopped_is_started_and_check_mode_does_not_wait_for_it(a: Topology):
+    sh("podman", "stop", a.container("cp1"))
+    link = a.link("w1")
+    sh("ip", "link", "delete", link)
+    told = a.up("--check", "--diff")
+    assert set(told.changed) == {"host.life-a"}  # the cluster cannot be asked meanwhile
+    assert link in told.output
+    assert a.up().changed["host.life-a"] == 2
+    assert becomes(lambda: a.overlay("w1"))
+    assert a.up().changed == {}
+
+
+@pytest.fixture(scope="module")
+def neighbour(topologies: dict[str, Topology]) -> residue.Snapshot:
+    """This machine while only life-a is up."""
+    return residue.settled()
+
+
+def test_a_node_that_goes_down_while_the_cluster_is_initialised(neighbour: residue.Snapshot, b: Topology):
+    etcd = b.folder("cp1") / "upper/etc/kubernetes/manifests/etcd.yaml"
+    with b.started(etcd.exists) as run:
+        kill_tree(run.pid)
+        sh("podman", "kill", b.container("cp1"))
+    assert not b.is_member("cp1")
+
+
+def test_a_node_that_goes_down_while_it_joins(b: Topology):
+    with b.started((b.folder("w1") / "kubelet/config.yaml").exists) as run:
+        kill_tree(run.pid)
+        sh("podman", "kill", b.container("w1"))
+    assert not b.is_member("w1")
+
+
+def test_two_topologies_at_once(neighbour: residue.Snapshot, a: Topology, b: Topology):
+    b.up()
+    assert a.ready()
+    b.play(["playbooks/verify.yml"])  # its services are translated by iptables, life-a's by nftables
+    assert changes(neighbour, a) != []
+
+
+def test_destroy_without_the_file_leaves_the_neighbour_alone(neighbour: residue.Snapshot, a: Topology, b: Topology):
+    b.forget()
+    assert b.destroy().changed == {"localhost": 3}
+    assert changes(neighbour, a) == []
+    assert a.ready()
+    assert b.destroy().changed == {}
+
+
+def test_destroy_in_the_middle_of_a_run(neighbour: residue.Snapshot, a: Topology, b: Topology):
+    b = Topology.make(b.name, 82, b.log.parent)
+    etcd = b.folder("cp1") / "upper/etc/kubernetes/manifests/etcd.yaml"
+    with b.started(etcd.exists):
+        pass
+    b.forget()
+    b.destroy()
+    assert changes(neighbour, a) == []
+    assert a.up().changed == {}
+
+
+def test_nothing_is_left(at_first: residue.Snapshot, a: Topology):
+    a.forget()
+    a.destroy()
+    assert changes(at_first) == []
+    assert a.destroy().changed == {}

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verification suite: pytest tests/topology --topology NAME
+
+Test cases come from the topology's checks alone. The first case that needs it makes everything be asked and captured at
+once (docs/verification.md); the cases then judge what was seen, and all of it is written to results.json.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import time
+import typing as t
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import CAPTURE_CLAIMS, Evidence, streams
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report import write_reports
+
+ROOT = pathlib.Path(__file__).parents[2]
+HOSTS = pytest.StashKey[dict[str, t.Any]]()
+RESULTS = pytest.StashKey[Results]()
+CASES = pytest.StashKey[set[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("reftopo")
+    group.addoption(
+        "--topology", default=os.environ.get("REFTOPO_TOPOLOGY"), help="name of the running topology to verify"
+    )
+    group.addoption("--results", type=pathlib.Path, help="file to write; the topology's state folder by default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    name = config.getoption("topology")
+    if not name:
+        raise pytest.UsageError("name the topology: pytest tests/topology --topology NAME")
+    if (ROOT / "ansible.cfg").exists():  # a checkout; an installed collection has none
+        os.environ.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+    try:
+        hosts = inventory_variables(config.getoption("ansible_inventory", None) or str(ROOT / "inventories"), name)
+    except ProofError as problem:
+        raise pytest.UsageError(str(problem)) from problem
+    config.stash[HOSTS] = hosts
+    config.stash[RESULTS] = Results(hosts[f"host.{name}"]["reftopo_topology"])
+    config.stash[CASES] = set()
+    # Stopped by a signal, fixtures still end as they should: a broken link is repaired.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    topology = metafunc.config.stash[RESULTS].topology
+    checks: dict[str, t.Any] = topology["checks"]
+    mechanisms = [name for name, check in checks.items() if check.get("mechanism") == "vxlan"]
+    nodes = list(topology["nodes"])
+    groups = plan.groups(topology)
+    cases: dict[str, list[tuple[t.Any, ...]]] = {
+        "reach": [group for group in groups if "break" not in checks[group[0]]],
+        "controlled": [
+            (*group, state) for group in groups if "break" in checks[group[0]] for state in ("broken", "repaired")
+        ],
+        "control": [(name,) for name, check in checks.items() if "break" in check],
+        "claim": [(name, claim) for name in mechanisms for claim in claims(topology)],
+        "stream": [(name, stream) for name in mechanisms for stream in streams(topology)],
+        "capture": [(name, node, key) for name in mechanisms for node in nodes for key in CAPTURE_CLAIMS],
+        "proxy": [(name, node) for name, check in checks.items() if check.get("to") == "services" for node in nodes],
+        "mtu": [
+            (name, source)
+            for name, check in checks.items()
+            if "mtu" in check
+            for source in (*plan.names(topology, "pods"), *plan.names(topology, "nodes"))
+        ],
+    }
+    for name in set(metafunc.fixturenames) & set(cases):
+        metafunc.parametrize(name, cases[name], ids=["/".join(map(case_word, case)) for case in cases[name]])
+
+
+def case_word(value: t.Any) -> str:
+    """A part of a test case's id."""
+    if hasattr(value, "key"):
+        return "-".join(filter(None, (value.node, value.key, value.peer)))
+    if hasattr(value, "source"):
+        return f"{value.source}-{value.target or 'service'}-{value.protocol}"
+    return str(value)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Check by check, those last that break something."""
+    checks = config.stash[RESULTS].topology["checks"]
+    # Of a kind of case that the topology has none of, pytest makes one without parameters, to be skipped.
+    items[:] = [item for item in items if isinstance(case_of(item), tuple)]
+    items.sort(key=lambda item: ("break" in checks[check_of(item)], check_of(item)))
+    config.stash[CASES] = {item.nodeid for item in items}
+
+
+def case_of(item: pytest.Item) -> t.Any:
+    """A test case's only parameter."""
+    return next(iter(item.callspec.params.values()))  # type: ignore[attr-defined]
+
+
+def check_of(item: pytest.Item) -> str:
+    """The check that a test case belongs to: the first value of its parameter."""
+    return case_of(item)[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> t.Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A case that could not be judged is noted as such, so that no report can look complete without it."""
+    report = yield
+    if report.when == "call":
+        item.config.stash[CASES].discard(item.nodeid)
+    elif report.failed and call.excinfo:
+        item.config.stash[CASES].discard(item.nodeid)
+        item.config.stash[RESULTS].undecided(check_of(item), f"{report.when} of {item.name}", str(call.excinfo.value))
+        if isinstance(call.excinfo.value, ProofError):
+            report.longrepr = str(call.excinfo.value)
+            item.session.shouldstop = "the suite cannot go on"
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if RESULTS not in config.stash or config.option.collectonly:
+        return
+    results = config.stash[RESULTS]
+    results.skipped = len(config.stash[CASES])
+    state = config.stash[HOSTS][f"host.{results.topology['name']}"]["reftopo_state_dir"]
+    path = config.getoption("results") or pathlib.Path(state) / "report" / "results.json"
+    results.write(path)
+    write_reports(results.data(), path.parent)
+
+
+@pytest.fixture(scope="session")
+def results(pytestconfig: pytest.Config) -> Results:
+    return pytestconfig.stash[RESULTS]
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config, results: Results) -> t.Iterator[suite.Lab]:
+    with connected(pytestconfig.stash[HOSTS]) as machines:
+        lab = suite.Lab(results.topology, machines)
+        results.versions = versions(lab.objects)
+        results.endpoints = endpoint_entries(lab.endpoints)
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def healthy(lab: suite.Lab, results: Results) -> Evidence:
+    """Everything asked of the lab as it is, and captured."""
+    began = time.monotonic()
+    evidence = suite.healthy(lab)
+    results.phases.append({"name": "probes and captures", "seconds": round(time.monotonic() - began, 1)})
+    reached = [o.record for o in evidence.outcomes if "mechanism" not in results.topology["checks"][o.probe.check]]
+    results.probes.extend(reached)
+    return evidence
+
+
+@pytest.fixture(scope="session")
+def snapshots(lab: suite.Lab) -> dict[str, t.Any]:
+    return lab.snapshots()
+
+
+@pytest.fixture(scope="session")
+def controls(lab: suite.Lab, results: Results, healthy: Evidence) -> t.Callable[[str], suite.Control]:
+    """The control of a check, made once. The healthy lab is asked first."""
+    made: dict[str, suite.Control] = {}
+
+    def of(name: str) -> suite.Control:
+        if name not in made:
+            began = time.monotonic()
+            made[name] = suite.control(lab, name)
+            results.phases.append({"name": name, "seconds": round(time.monotonic() - began, 1)})
+            results.probes.extend(o.record for o in (*made[name].broken, *made[name].repaired))
+        return made[name]
+
+    return of

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the topology promises, case by case: each judges what the whole run has seen (conftest.py)."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot, changes
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Control, Lab, control_names
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import Claim, claim_faults, vteps
+
+Snapshots = dict[str, Snapshot]
+
+
+def tcpdump(evidence: wire.Evidence, node: str, what: str) -> str:
+    """The command that shows the same to a person."""
+    return f"tcpdump -n -i {underlay(evidence.topology['nodes'][node])} {what}"
+
+
+def fail(faults: list[str]) -> None:
+    if faults:
+        pytest.fail("\n".join(faults), pytrace=False)
+
+
+def fail_cells(outcomes: list[wire.Outcome], source: str, protocol: str) -> None:
+    """Every cell of one source and protocol; a case without a cell would prove nothing."""
+    cells = [o.record for o in outcomes if (o.probe.source.name, o.probe.protocol) == (source, protocol)]
+    fail([line(cell) for cell in cells if not cell["ok"]] if cells else ["no probe was made"])
+
+
+def test_reach(reach: tuple[str, str, str], healthy: wire.Evidence) -> None:
+    name, source, protocol = reach
+    fail_cells([o for o in healthy.outcomes if o.probe.check == name], source, protocol)
+
+
+def test_proxy(proxy: tuple[str, str], lab: Lab, snapshots: Snapshots, results: Results) -> None:
+    name, node = proxy
+    faults = proxy_faults(snapshots[node], lab.topology, lab.endpoints["services"][0])
+    title, command = proxy_title(lab.topology)
+    results.claim(Promise(name, title, node, command), faults)
+    fail(faults)
+
+
+def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, results: Results) -> None:
+    name, promised = claim
+    faults = claim_faults(promised, snapshots[promised.node], lab.topology, vteps(lab.objects))
+    results.claim(Promise(name, promised.title, promised.node, promised.command), faults)
+    fail(faults)
+
+
+def test_stream(stream: tuple[str, wire.Stream], healthy: wire.Evidence, results: Results) -> None:
+    name, promised = stream
+    faults = wire.stream_faults(promised, healthy)
+    command = tcpdump(healthy, promised.source, f"udp port {healthy.topology['cluster']['cni']['port']}")
+    results.claim(Promise(name, promised.title, promised.source, command), faults)
+    fail(faults)
+
+
+def test_capture(capture: tuple[str, str, str], healthy: wire.Evidence, results: Results) -> None:
+    name, node, key = capture
+    title, find = wire.CAPTURE_CLAIMS[key]
+    faults = find(node, healthy)
+    results.claim(Promise(name, title, node, tcpdump(healthy, node, "not tcp port 22")), faults)
+    fail(faults)
+
+
+def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, results: Results) -> None:
+    name, source = mtu
+    fail_cells([o for o in healthy.outcomes if o.probe.check == name], source, "icmp")
+    frame = min(segment["mtu"] for segment in healthy.topology["segments"].values())
+    exact = [o for o in healthy.outcomes if o.probe.check == name and o.probe.source.name == source]
+    full = [o for o in exact if o.probe.expect == ("ok",)]
+    faults = [fault for outcome in full for fault in wire.size_faults(outcome, healthy, frame)]
+    node = str(full[0].probe.source.node)
+    title = f"the largest packets of {source} fill frames of {frame} bytes, in one piece"
+    results.claim(Promise(name, title, node, tcpdump(healthy, node, f"greater {frame}")), faults)
+    fail(faults)
+
+
+def test_controlled(controlled: tuple[str, str, str, str], controls: t.Callable[[str], Control]) -> None:
+    name, source, protocol, state = controlled
+    fail_cells(getattr(controls(name), state), source, protocol)
+
+
+def test_control(control: tuple[str], lab: Lab, controls: t.Callable[[str], Control], results: Results) -> None:
+    """A control must break something, and its repair must leave nothing behind."""
+    (name,) = control
+    check, seen = lab.topology["checks"][name], controls(name)
+    down, repaired = control_names(check)
+    node, link = check["break"]["node"], check["break"]["link"]
+    lost = [] if any(o.record["observed"] != "ok" for o in seen.broken) else ["every probe still got its answer"]
+    results.claim(Promise(name, "probes notice", node, f"ip link set {link} down", down), lost)
+    left = changes(seen.before, seen.after, link)
+    results.claim(Promise(name, f"{link} is as before", node, f"ip route show dev {link}", repaired), left)
+    fail(lost + left)

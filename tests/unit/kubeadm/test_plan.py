@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cases are data: what is observed on a machine, what is desired, and the steps that must follow."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
+    CONFIG,
+    MANIFESTS,
+    Desired,
+    KubeadmError,
+    Observed,
+    drift,
+    plan,
+)
+
+CNI = f"{MANIFESTS}/cni.yaml"
+SETTINGS = {"kubernetes": "v1.37.2", "cni": {"name": "flannel", "backend": "vxlan"}}
+CONTROL_PLANE = Desired("control-plane", SETTINGS, {CNI: "flannel"}, {CONFIG: "init"})
+WORKER = Desired("worker", SETTINGS, {}, {CONFIG: "join"})
+MEMBER_FILES = {CNI: "flannel", CONFIG: "init"}
+
+CASES = {
+    "a new control plane initialises and applies": (
+        CONTROL_PLANE,
+        Observed(),
+        [("write", CONFIG), ("write", CNI), ("init", CONFIG), ("apply", MANIFESTS)],
+    ),
+    "a new worker joins": (WORKER, Observed(), [("write", CONFIG), ("join", CONFIG)]),
+    "a member that runs needs nothing": (
+        CONTROL_PLANE,
+        Observed(SETTINGS, True, True, MEMBER_FILES, manifests_differ=False),
+        [],
+    ),
+    "a member that was stopped is started, and its manifests are applied as nobody could be asked": (
+        CONTROL_PLANE,
+        Observed(SETTINGS, True, False, MEMBER_FILES),
+        [("start", "kubelet"), ("apply", MANIFESTS)],
+    ),
+    "a stopped worker is started": (
+        WORKER,
+        Observed(SETTINGS, True, False, {CONFIG: "join"}),
+        [("start", "kubelet")],
+    ),
+    "an object of the cluster that was changed by hand is put back": (
+        CONTROL_PLANE,
+        Observed(SETTINGS, True, True, MEMBER_FILES, manifests_differ=True),
+        [("apply", MANIFESTS)],
+    ),
+    "a manifest that changed is written and applied": (
+        CONTROL_PLANE,
+        Observed(SETTINGS, True, True, {CNI: "older", CONFIG: "init"}, manifests_differ=True),
+        [("write", CNI), ("apply", MANIFESTS)],
+    ),
+    "half of a join is reset, and every file is written again as reset removes some": (
+        WORKER,
+        Observed(None, leftovers=True, kubelet_active=True, files={CONFIG: "join"}),
+        [("reset", "an interrupted run"), ("write", CONFIG), ("join", CONFIG)],
+    ),
+    "files alone are no half join": (WORKER, Observed(None, files={CONFIG: "join"}), [("join", CONFIG)]),
+}
+
+
+@pytest.mark.parametrize(("desired", "observed", "steps"), CASES.values(), ids=CASES)
+def test_plan(desired, observed, steps):
+    assert [(step.action, step.subject) for step in plan(observed, desired)] == steps
+
+
+def test_drift_names_both_values_of_every_setting():
+    was = {"cni": {"backend": "udp"}, "proxy_mode": "iptables"}
+    assert drift(was, {"cni": {"backend": "vxlan"}, "dns_domain": "lab"}) == [
+        "cni.backend: the cluster was built with 'udp', the topology says 'vxlan'",
+        "dns_domain: the cluster was built with None, the topology says 'lab'",
+        "proxy_mode: the cluster was built with 'iptables', the topology says None",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "files", "text"),
+    [
+        ({**SETTINGS, "kubernetes": "v1.36.0"}, MEMBER_FILES, "kubernetes: the cluster was built with 'v1.36.0'"),
+        (SETTINGS, {CNI: "flannel", CONFIG: "other"}, f"{CONFIG}: differs"),
+    ],
+    ids=["a setting", "the configuration itself"],
+)
+def test_a_member_with_other_settings_is_refused(record, files, text):
+    with pytest.raises(KubeadmError, match="destroy the topology") as error:
+        plan(Observed(record, True, True, files, manifests_differ=False), CONTROL_PLANE)
+    assert text in str(error.value)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Facts in, commands out: cases.yml with what ip(8) printed in recorded/ (trimmed of fields that are never read)."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
+    LinkStateError,
+    State,
+    altname,
+    group,
+    netns,
+    split_mark,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import parse
+from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
+from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
+
+FOLDER = Path(__file__).parent
+CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
+LAB = CASES["lab"]
+
+
+def desired(given: dict[str, t.Any]) -> State:
+    return desired_state({**{name: option.get("default") for name, option in OPTIONS.items()}, **given})
+
+
+def recorded(name: str, owner: str = LAB["owner"]) -> State:
+    """The state that was read when the case was recorded."""
+    facts = json.loads((FOLDER / "recorded" / f"{name.replace(' ', '-')}.json").read_text())
+    dumps = {key: "\n".join(json.dumps(part) for part in parts) for key, parts in facts["dumps"].items()}
+    return replace(parse(owner, dumps), stale=tuple(facts["stale"]))
+
+
+@pytest.mark.parametrize("name", CASES["cases"])
+def test_commands(name: str):
+    case = CASES["cases"][name]
+    steps = plan(recorded(name), desired(case.get("input", LAB)))
+    assert [str(step).removeprefix("ip ") for step in steps] == case["commands"]
+
+
+def test_every_recording_has_a_case():
+    assert {path.stem for path in (FOLDER / "recorded").iterdir()} == {n.replace(" ", "-") for n in CASES["cases"]}
+
+
+def test_every_step_names_its_place_in_the_input():
+    paths = {step.path for step in plan(recorded("empty machine"), desired(LAB))}
+    assert {"links.t-lan.mtu", "namespaces.a.links.eth0.addresses", "namespaces.a.routes[1]", "namespaces.a"} <= paths
+
+
+def test_before_and_after_are_equal_when_nothing_is_to_be_done():
+    want = desired(LAB)
+    assert _link_render.observed(recorded("nothing to do"), want) == _link_render.wanted(want)
+    assert _link_render.observed(recorded("link down"), want) != _link_render.wanted(want)
+
+
+def test_after_is_valid_input():
+    rendered = _link_render.wanted(desired(LAB))
+    assert _link_render.wanted(desired(rendered)) == rendered
+
+
+def test_what_is_removed_is_shown_whole():
+    before = _link_render.observed(recorded("absent"), desired({"owner": "t-link", "state": "absent"}))
+    assert before["links"]["t-lan"] == {
+        "kind": "bridge",
+        "mark": "lan",
+        "mtu": 1450,
+        "mac": before["links"]["t-lan"]["mac"],
+        "addresses": ["10.9.0.1/24", "fd00:9::1/64"],
+    }
+    assert "eth0" not in before["links"], "a foreign link"
+
+
+def test_conflicts_are_named_together():
+    """The recorded lab belongs to t-link: another owner must not have its names."""
+    observed = recorded("nothing to do", "t-link-2")
+    current = replace(observed, namespaces={"": observed.namespaces[""]}, blocked=("a",))
+    links = {name: {"kind": "bridge"} for name in ("eth0", "t-lan", "t-new")}
+    problems = conflicts(current, desired({"owner": "t-link-2", "links": links, "namespaces": {"a": {}}}))
+    file = "/run/netns/reftopo.t-link-2.a"
+    assert [str(problem) for problem in problems] == [
+        f"namespaces.a: {file} is no network namespace; remove it: rm {file}",
+        "links.eth0: there is a link eth0 that has no mark of owner t-link-2; "
+        "use another name, or delete it: ip link del eth0",
+        "links.t-lan: there is a link t-lan that belongs to owner t-link; "
+        "use another name, or delete it: ip link del t-lan",
+    ]
+
+
+def test_a_foreign_link_in_our_namespace_is_a_conflict():
+    """CNI plugins make links in a node's namespace; they lack the mark."""
+    namespaces = {"a": {"links": {"cni0": {"kind": "bridge"}}}}
+    want = desired({"owner": "t-link", "namespaces": namespaces})
+    problems = conflicts(recorded("links and namespaces of others stay"), want)
+    assert [problem.path for problem in problems] == ["namespaces.a.links.cni0"]
+    assert problems[0].fix == "use another name, or delete it: ip -n reftopo.t-link.a link del cni0"
+
+
+def test_a_foreign_route_is_a_conflict():
+    """eth0 is not ours; `ip route replace` would overwrite its route."""
+    links = {"t-new": {"kind": "bridge", "addresses": ["10.3.0.1/24"]}}
+    routes = [{"to": to, "via": "10.3.0.2", "dev": "t-new"} for to in ("192.0.2.0/24", "198.51.100.0/24")]
+    problems = conflicts(recorded("nothing to do"), desired({"owner": "t-link", "links": links, "routes": routes}))
+    assert [str(problem) for problem in problems] == [
+        "routes[0]: there is a route to 192.0.2.0/24 by eth0 that is not the owner's; "
+        "use another destination, or delete it: ip route del 192.0.2.0/24"
+    ]
+
+
+def test_our_own_is_no_conflict():
+    assert conflicts(recorded("nothing to do"), desired(LAB)) == []
+
+
+def test_marks():
+    assert split_mark(altname("a-b", "w1.eth0")) == ("a-b", "w1.eth0")
+    assert split_mark(netns("a", "ns1")) == ("a", "ns1")
+    assert split_mark("reftopo.a.b.c") == ("a", "b.c")
+    assert [split_mark(name) for name in ("reftopo.a", "reftopo..b", "reftopo.a.", "other.a.b", "")] == [None] * 5
+    assert len({group(f"owner-{number}") for number in range(1000)}) == 1000
+    assert all(0 < group(f"owner-{number}") < 2**31 for number in range(1000))
+
+
+def test_an_owner_with_a_dot_is_refused():
+    with pytest.raises(LinkStateError):
+        desired({"owner": "a.b"})

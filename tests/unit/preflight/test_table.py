@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What preflight prints for machines good and bad, word for word (golden/*.txt)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import checks, topology_errors
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
+    PROBLEM,
+    Container,
+    Facts,
+    Link,
+    Trial,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_table import problems, table
+
+GOLDEN = Path(__file__).parent / "golden"
+GIB = 1024**3
+
+TOPOLOGY = {
+    "name": "small",
+    "segments": {"lan": {"cidr": "172.30.10.0/24"}},
+    "nodes": {"cp1": {"role": "control-plane"}, "w1": {"role": "worker"}},
+    "cluster": {
+        "pod_cidr": "10.244.0.0/16",
+        "service_cidr": "10.96.0.0/16",
+        "proxy_mode": "nftables",
+        "cni": {"backend": "vxlan"},
+    },
+    "link_state": {"links": {"rt-00000001": {"mark": "lan"}, "rt-00000002": {"mark": "cp1.eth0"}}},
+    "needs": ["bridge", "nftables", "vxlan"],
+}
+ONLY_NAMESPACES = {
+    "name": "small",
+    "segments": {"lan": {"cidr": "172.30.10.0/24"}},
+    "nodes": {},
+    "link_state": {"links": {"rt-00000001": {"mark": "lan"}}},
+    "needs": ["bridge"],
+}
+GOOD = Facts(
+    trials={name: Trial(True) for name in TOPOLOGY["needs"]},
+    versions={"ip": "6.1.0", "bridge": "6.1.0", "podman": "4.3.1", "runc": "1.1.5"},
+    installable=True,
+    links={"lo": Link(), "eth0": Link()},
+    routes=(("192.0.2.0/24", "eth0"), ("192.0.2.2", "eth0"), ("fe80::/64", "eth0")),
+    disk_free=100 * GIB,
+    memory_available=6 * GIB,
+    cpus=4,
+    cgroup="v2",
+    capabilities=frozenset({"CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE"}),
+)
+BAD = dataclasses.replace(
+    GOOD,
+    trials={"bridge": Trial(True), "nftables": Trial(True), "vxlan": Trial(False, "Error: Unknown device type.")},
+    versions={"ip": "6.1.0", "bridge": "6.1.0", "podman": "3.4.4"},
+    installable=False,
+    links={"rt-00000001": Link("bridge"), "rt-00000002": Link("veth", "other")},
+    routes=(("172.30.0.0/16", "docker0"), ("172.30.10.255", "docker0"), ("10.0.0.0/8", "vpn0"), ("10.96.0.7", "vpn0")),
+    containers={"reftopo.small.cp1": Container("", True), "reftopo.small.w1": Container("other", True)},
+    disk_free=3 * GIB,
+    memory_available=2 * GIB,
+    cpus=1,
+    cgroup="none",
+    capabilities=frozenset({"CAP_NET_ADMIN"}),
+)
+CONVERGED = dataclasses.replace(
+    GOOD,
+    links={
+        "rt-00000001": Link("bridge", "small"),
+        "rt-00000002": Link("veth", "small"),
+    },
+    routes=(("172.30.10.0/24", "rt-00000001"), ("172.30.10.1", "rt-00000001")),
+    containers={"reftopo.small.cp1": Container("small", True), "reftopo.small.w1": Container("small", False)},
+    disk_free=3 * GIB,
+    cache_ready=True,
+    memory_available=1 * GIB,
+    cgroup="hybrid",
+    capabilities=frozenset({"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}),
+)
+FRESH = dataclasses.replace(
+    GOOD,
+    trials={"bridge": Trial(True), "nftables": Trial(None, missing="nft"), "vxlan": Trial(True)},
+    versions={"ip": "6.1.0", "bridge": "6.1.0"},
+)
+NO_PACKAGES = dataclasses.replace(FRESH, installable=False, trials={**FRESH.trials, "bridge": Trial(True)})
+NOT_ROOT = dataclasses.replace(GOOD, trials=None, capabilities=frozenset())
+TWO_TOPOLOGIES = dataclasses.replace(
+    GOOD,
+    links={"rt-0000000f": Link("bridge", "other")},
+    routes=(("172.30.10.0/24", "rt-0000000f"),),
+    containers={
+        "reftopo.small.cp1": Container("small", True),
+        "reftopo.small.w1": Container("small", True),
+        "reftopo.other.cp1": Container("other", True),
+    },
+)
+ERRORS = [
+    {
+        "path": "segments.lan.cidr",
+        "problem": "300.1.1.0/24 is not a network",
+        "fix": "write one such as 172.30.10.0/24",
+    },
+    {"path": "nodes.w1.rol", "problem": "unknown key", "fix": "did you mean role?"},
+]
+
+CASES = {
+    "good": checks(GOOD, TOPOLOGY),
+    "everything-wrong": checks(BAD, TOPOLOGY),
+    "converged": checks(CONVERGED, TOPOLOGY),
+    "fresh": checks(FRESH, TOPOLOGY),
+    "no-packages": checks(NO_PACKAGES, TOPOLOGY),
+    "not-root": checks(NOT_ROOT, TOPOLOGY),
+    "two-topologies": checks(TWO_TOPOLOGIES, TOPOLOGY),
+    "only-namespaces": checks(GOOD, ONLY_NAMESPACES),
+    "unknown-need": checks(GOOD, {**ONLY_NAMESPACES, "needs": ["bridge", "warpdrive"]}),
+    "topology-errors": topology_errors(ERRORS),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_text(case: str):
+    lines = CASES[case]
+    assert f"{table(lines)}\n\n{problems('small', lines)}\n" == (GOLDEN / f"{case}.txt").read_text()
+
+
+def test_every_golden_file_has_its_case():
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(CASES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_problem_has_a_fix_and_nothing_else_has(case: str):
+    for line in CASES[case]:
+        assert bool(line.fix) == (line.verdict == PROBLEM), line
+
+
+@pytest.mark.parametrize("change", [f.name for f in dataclasses.fields(Facts)])
+def test_each_bad_fact_is_a_problem_of_its_own(change: str):
+    """Of a good machine each fact is made bad alone; only what makes others worse may go without a problem."""
+    facts = dataclasses.replace(GOOD, **{change: getattr(BAD, change)})
+    found = [line for line in checks(facts, TOPOLOGY) if line.verdict == PROBLEM]
+    alone = {"installable", "cache_ready"}
+    assert bool(found) != (change in alone), found

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What results.json holds, and that the report takes it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import stat
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import LONGEST_SOCKET, ssh_arguments
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, endpoint_entries
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import read_results
+
+ROOT = pathlib.Path(__file__).parents[3]
+PROMISE = Promise("overlay-is-vxlan", "route to w2's pods", "w1", "ip route show dev flannel.1")
+
+
+@pytest.fixture
+def results(topology, endpoints, evidence) -> Results:
+    made = Results(topology, versions={"kubernetes": "v1.37.2"}, endpoints=endpoint_entries(endpoints))
+    made.probes = [outcome.record for outcome in evidence().outcomes]
+    return made
+
+
+def test_a_claim_holds_when_nothing_speaks_against_it(results):
+    results.claim(PROMISE, [])
+    results.claim(PROMISE, ["route to 10.244.2.0/24: 0 entries, must be one"])
+    assert [(entry["ok"], entry["error"], entry["detail"]) for entry in results.asserts] == [
+        (True, False, ""),
+        (False, False, "route to 10.244.2.0/24: 0 entries, must be one"),
+    ]
+
+
+def test_what_could_not_be_tried_is_an_error(results):
+    results.undecided("overlay-is-vxlan", "setup of test_stream", "w1 does not answer by SSH")
+    assert results.data()["summary"] == {"passed": len(results.probes), "failed": 0, "errors": 1, "skipped": 0}
+    assert results.asserts[0]["ok"] is False
+
+
+def test_cases_that_did_not_run_are_counted(results):
+    results.skipped = 7
+    assert results.data()["summary"]["skipped"] == 7
+
+
+def test_the_file_is_private_and_the_report_takes_it(results, tmp_path):
+    results.claim(PROMISE, [])
+    path = tmp_path / "report/results.json"
+    results.write(path)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert list(path.parent.iterdir()) == [path]
+    assert read_results(json.loads(path.read_text())).verdict == "proven"
+
+
+def test_one_connection_is_shared_unless_its_socket_had_too_long_a_name():
+    variables = {
+        "ansible_host": "172.30.10.12",
+        "ansible_ssh_private_key_file": "/s/key",
+        "ansible_ssh_common_args": "-o 'UserKnownHostsFile=\"/s/known hosts\"'",
+    }
+    words = ssh_arguments({**variables, "reftopo_state_dir": "/s"})
+    assert words[:4] == ["-i", "/s/key", "-o", 'UserKnownHostsFile="/s/known hosts"']
+    assert "ControlPath=/s/.172.30.10.12" in words
+    assert not [
+        w for w in ssh_arguments({**variables, "reftopo_state_dir": "/" + "s" * LONGEST_SOCKET}) if "Control" in w
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name the topology: pytest tests/topology --topology NAME"),
+        (["--topology", "no-such"], "there is no topology no-such in"),
+    ],
+)
+def test_the_suite_says_what_it_needs(arguments, message, monkeypatch):
+    monkeypatch.delenv("REFTOPO_TOPOLOGY", raising=False)
+    command = [sys.executable, "-m", "pytest", "-q", "tests/topology", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert message in done.stderr

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pictures of the documentation are those that the report draws of the topology as it is.
+
+After an intended change: REFTOPO_GOLDEN=write pytest tests/unit/report, and look at the pictures.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_path import path_picture
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import svg
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_topology import topology_picture
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
+
+ROOT = Path(__file__).parents[3]
+TOPOLOGIES = sorted(path.parent.name for path in (ROOT / "inventories").glob("*/topology.yml"))
+
+
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_pictures_of_a_topology(name: str, golden: t.Callable[[str | Path, str], None]) -> None:
+    text = (ROOT / "inventories" / name / "topology.yml").read_text(encoding="utf-8")
+    valid, problems = validate(text, name, [])
+    assert problems == []
+    topology = compile_topology(valid)
+    pods = example_pods(topology)
+    images = ROOT / "docs" / "images"
+    golden(images / f"{name}.svg", svg(topology_picture(topology, pods), standalone=True))
+    path = path_picture(topology, pods)
+    if path:
+        golden(images / f"{name}-path.svg", svg(path, standalone=True))
+
+
+def example_pods(topology: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The suite's two pods a node, with the addresses that they get when nodes join in order."""
+    cluster = topology.get("cluster")
+    if cluster is None:
+        return []
+    subnets = ipaddress.ip_network(cluster["pod_cidr"]).subnets(new_prefix=cluster["node_prefix"])
+    return [
+        {"name": f"{pod_set}-{node}", "kind": "pod", "node": node, "address": str(subnet[number])}
+        for node, subnet in zip(topology["nodes"], subnets)
+        for number, pod_set in enumerate("ab", 2)
+    ]

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory plugin under the real ansible-inventory."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
+
+VALID = """
+name: t-pair
+description: Two namespaces reach each other.
+segments: {lan: {cidr: 198.18.77.0/24}}
+nodes: {n1: {role: control-plane, segment: lan}, n2: {role: worker, segment: lan}}
+namespaces: {left: {segment: lan}}
+"""
+INVALID = VALID.replace("t-pair", "t-broken").replace("198.18.77.0/24", "127.0.7.0/24").replace("role: worker, ", "")
+
+
+@pytest.fixture
+def inventory(root, tmp_path):
+    """Run ansible-inventory on folders of topologies; returns the finished process."""
+
+    def run(*words: str, path: str | None = None, **files: str) -> subprocess.CompletedProcess[str]:
+        for name, text in files.items():
+            folder = tmp_path / "inventories" / name.replace("_", "-")
+            folder.mkdir(parents=True)
+            (folder / "topology.yml").write_text(text, encoding="utf-8")
+        environment = {
+            "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+            "HOME": str(tmp_path),
+            "PATH": f"{pathlib.Path(sys.executable).parent}:{path or os.environ['PATH']}",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "REFTOPO_STATE": str(tmp_path / "some state"),
+            "ANSIBLE_NOCOLOR": "1",
+            "COLUMNS": "500",
+        }
+        command = [
+            f"{pathlib.Path(sys.executable).parent}/ansible-inventory",
+            "-i",
+            str(tmp_path / "inventories"),
+            *words,
+        ]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=root)
+
+    return run
+
+
+@pytest.fixture
+def listed(inventory):
+    return lambda **files: json.loads(inventory("--list", **files).stdout)
+
+
+def test_groups_and_hosts(listed):
+    data = listed(t_pair=VALID)
+    members = {name: {*group.get("children", []), *group.get("hosts", [])} for name, group in data.items()}
+    assert members["t_pair"] == {"t_pair_host", "t_pair_nodes"}
+    assert members["t_pair_host"] == {"host.t-pair"}
+    assert members["t_pair_nodes"] == {"t_pair_control_plane", "t_pair_workers"}
+    assert members["t_pair_control_plane"] == {"n1.t-pair"}
+    assert members["t_pair_workers"] == {"n2.t-pair"}
+    assert set(data["_meta"]["hostvars"]) == {"host.t-pair", "n1.t-pair", "n2.t-pair"}
+
+
+def test_variables_of_a_node(listed, tmp_path):
+    variables = listed(t_pair=VALID)["_meta"]["hostvars"]["n2.t-pair"]
+    state = f"{tmp_path}/some state/t-pair"
+    assert variables["ansible_host"] == "198.18.77.12"
+    assert variables["ansible_user"] == "root"
+    assert variables["ansible_ssh_private_key_file"] == f"{state}/id_ed25519"
+    assert f"-o 'UserKnownHostsFile=\"{state}/known_hosts\"'" in variables["ansible_ssh_common_args"]
+    assert variables["reftopo_node"] == variables["reftopo_topology"]["nodes"]["n2"]
+    assert variables["reftopo_topology"]["group"] == "t_pair"
+    assert variables["reftopo_state_dir"] == state
+    assert variables["reftopo_cache_dir"] == f"{tmp_path}/.cache/reftopo"
+
+
+def test_variables_of_the_host(listed):
+    variables = listed(t_pair=VALID)["_meta"]["hostvars"]["host.t-pair"]
+    assert variables["ansible_connection"] == "local"
+    assert variables.get("ansible_become", False) == (os.geteuid() != 0)
+    assert variables["reftopo_topology"]["link_state"]["owner"] == "t-pair"
+
+
+def test_an_invalid_file_leaves_the_others_usable(inventory):
+    done = inventory("--list", t_pair=VALID, t_broken=INVALID)
+    data = json.loads(done.stdout)
+    variables = data["_meta"]["hostvars"]
+    assert set(variables) == {"host.t-pair", "n1.t-pair", "n2.t-pair", "host.t-broken"}
+    assert [problem["path"] for problem in variables["host.t-broken"]["reftopo_topology_errors"]] == [
+        "segments.lan.cidr",
+        "nodes.n2.role",
+    ]
+    assert "reftopo_topology_errors" not in variables["host.t-pair"]
+    assert "topology t-broken is not valid" in done.stderr
+    assert "nodes.n2.role: missing; add it, for instance role: worker" in done.stderr
+
+
+def test_the_hosts_own_networks_are_refused(inventory, tmp_path):
+    fake = tmp_path / "bin" / "ip"
+    fake.parent.mkdir()
+    link = {"ifname": "eth9", "addr_info": [{"local": "198.18.77.9", "prefixlen": 32}]}
+    fake.write_text(f"#!/bin/sh\n[ \"$3\" = address ] && echo '{json.dumps([link])}' || echo '[]'\n", encoding="utf-8")
+    fake.chmod(0o755)
+    done = inventory("--list", path=f"{fake.parent}:/usr/bin:/bin", t_pair=VALID)
+    assert "198.18.77.0/24 overlaps 198.18.77.9/32, this host's address on eth9" in done.stderr
+
+
+def test_a_host_without_iproute2_is_told(inventory, tmp_path):
+    done = inventory("--list", path=str(tmp_path), t_pair=VALID)
+    assert "cannot tell which networks this machine uses" in done.stderr
+    assert "n1.t-pair" in json.loads(done.stdout)["_meta"]["hostvars"]
+
+
+def test_a_missing_library_is_named(inventory, tmp_path, monkeypatch):
+    (tmp_path / "netaddr.py").write_text("raise ImportError('No module named netaddr')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "needs netaddr and jsonschema: No module named netaddr" in inventory("--list", t_pair=VALID).stderr
+
+
+def test_the_collections_own_topologies_are_valid(root):
+    # Read without this host's networks, which may well collide with one of them.
+    files = sorted((root / "inventories").glob("*/topology.yml"))
+    assert files
+    for file in files:
+        assert validate(file.read_text(encoding="utf-8"), file.parent.name, [])[1] == [], file
