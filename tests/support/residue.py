@@ -56,8 +56,9 @@ SYSCTLS = [
     "vm/overcommit_memory",
     "vm/panic_on_oom",
 ]
-# Ansible keeps an SSH connection for a minute after its last use; one of an earlier test ends whenever that is over.
-ENDED_BY_ITSELF = re.compile(r"processes: - \d+ ssh$")
+# Ansible keeps an SSH connection for a minute after its last use, and conmon outlives its container by moments: those
+# of an earlier test end whenever they do. A container that is gone itself is seen among podman's.
+ENDED_BY_ITSELF = re.compile(r"processes: - \d+ (ssh|conmon)$")
 # The control group of a container, in /proc/PID/cgroup and below /sys/fs/cgroup.
 CONTAINER = re.compile(r"libpod-[0-9a-f]{12}")
 CARRIERS = {"conmon", "ssh"}

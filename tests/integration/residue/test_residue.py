@@ -63,7 +63,8 @@ def test_what_is_removed_is_seen_too():
     assert residue.diff({"links": ["a", "b", "b"]}, {"links": ["b", "c"]}) == ["links: - a", "links: - b", "links: + c"]
 
 
-def test_an_ssh_connection_may_end_but_not_begin():
-    idle, open_one = {"processes": []}, {"processes": ["17 ssh"]}
+@pytest.mark.parametrize("name", ["ssh", "conmon"])
+def test_what_carries_a_connection_or_container_may_end_but_not_begin(name: str):
+    idle, open_one = {"processes": []}, {"processes": [f"17 {name}"]}
     assert residue.diff(open_one, idle) == []
-    assert residue.diff(idle, open_one) == ["processes: + 17 ssh"]
+    assert residue.diff(idle, open_one) == [f"processes: + 17 {name}"]
