@@ -110,15 +110,20 @@ def service_endpoint(objects: list[Data], pods: list[Endpoint]) -> Endpoint:
 
 
 def expected(check: Data, source: Endpoint, target: Endpoint, broken: bool) -> tuple[str, ...]:
-    """What a probe of a check must observe; while a link is down, cells that do not touch its node must stay ok."""
+    """What a probe of a check must observe; while something is broken, cells that it does not touch must stay ok."""
     expect = check.get("expect", "ok")
-    if "break" in check:
-        touched = check["break"]["node"] in (source.node, target.node)
-        if not (broken and touched):
-            return ("ok",)
+    if "break" in check and not (broken and touched(check["break"], source, target)):
+        return ("ok",)
     if isinstance(expect, dict):
         expect = expect["same-node" if source.node == target.node else "cross-node"]
     return tuple(expect) if isinstance(expect, list) else (expect,)
+
+
+def touched(broken: Data, source: Endpoint, target: Endpoint) -> bool:
+    """Whether what a check breaks is to be noticed between two endpoints."""
+    if "pairs" in broken:
+        return {source.name, target.name} in map(set, broken["pairs"])
+    return broken["node"] in (source.node, target.node)
 
 
 def expected_source(topology: Data, check: Data, source: Endpoint, target: Endpoint) -> str | None:

@@ -19,11 +19,13 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, Machine, held_together, on_all
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot, changes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import title
 
 TIMEOUT = 1.5  # seconds until silence is called a timeout: a packet's way through the lab takes a millisecond
 ATTEMPTS, PAUSE = 3, 1.0  # for cells that are not as expected: rules may still be settling
@@ -134,16 +136,18 @@ def healthy(lab: Lab) -> Evidence:
 
 @dataclasses.dataclass(frozen=True)
 class Control:
-    """What a check with break saw: while the link was down, and after its repair; the node's state before and after."""
+    """What a check with break saw: while it was broken, and after its repair; and what was not as before then."""
 
     broken: list[Outcome]
     repaired: list[Outcome]
-    before: Snapshot
-    after: Snapshot
+    left: list[str]
 
 
 def control_names(check: Data) -> tuple[str, str]:
     """How results name the two states of a check with break."""
+    if "change" in check["break"]:
+        change = title(check["break"]["change"])
+        return change, f"{change}, repaired"
     node, link, state = (check["break"][key] for key in ("node", "link", "state"))
     return f"{link} {state} on {node}", f"{link} repaired on {node}"
 
@@ -162,11 +166,27 @@ def broken(lab: Lab, check: Data, before: Snapshot) -> t.Iterator[Held]:
 def control(lab: Lab, name: str) -> Control:
     """Break, ask, repair, ask again."""
     check = lab.topology["checks"][name]
-    node = check["break"]["node"]
-    down, repaired = control_names(check)
+    if "change" in check["break"]:
+        return _changed(lab, name, check["break"]["link_state"], lab.topology["link_state"])
+    node, link = check["break"]["node"], check["break"]["link"]
     before = lab.snapshots(node)[node]
+    seen = _broken_and_repaired(lab, name, broken(lab, check, before))
+    return Control(*seen, changes(before, lab.snapshots(node)[node], link))
+
+
+def _changed(lab: Lab, name: str, unlike: Data, healthy: Data) -> Control:
+    """The control whose break is a change of the link state of this machine."""
+    host = lab.machines[HOST]
+    seen = _broken_and_repaired(lab, name, host.held(change_command("hold", unlike, healthy), commands.HELD))
+    return Control(*seen, host.run(change_command("left", unlike, healthy)).splitlines())
+
+
+def _broken_and_repaired(
+    lab: Lab, name: str, breaking: contextlib.AbstractContextManager[Held]
+) -> tuple[list[Outcome], list[Outcome]]:
+    """What a check's probes see while it is broken, and afterwards."""
+    down, repaired = control_names(lab.topology["checks"][name])
     with held_together(lab.servers()):
-        with broken(lab, check, before):
+        with breaking:
             while_down = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, down, broken=True))
-        afterwards = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, repaired))
-    return Control(while_down, afterwards, before, lab.snapshots(node)[node])
+        return while_down, lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, repaired))

@@ -103,9 +103,8 @@ def _overlay_words(cluster: Data) -> str:
 
 
 def _segment_words(name: str, segment: Data) -> str:
-    return (
-        f"segment {name} · bridge {segment['bridge']} {segment['gateway']} · {segment['cidr']} · MTU {segment['mtu']}"
-    )
+    medium = "veth pair" if segment["kind"] == "veth" else f"bridge {segment['bridge']} {segment['gateway']}"
+    return f"segment {name} · {medium} · {segment['cidr']} · MTU {segment['mtu']}"
 
 
 def _links(place: Place, bars: dict[str, float]) -> t.Iterator[Shape]:

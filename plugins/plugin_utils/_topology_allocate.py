@@ -20,8 +20,10 @@ except ImportError:  # the inventory plugin says what is missing
 FIRST = {"nodes": 11, "namespaces": 201}
 
 
-def gateway(segment: dict[str, t.Any]) -> str:
-    """The host's own address on a segment's bridge: the first one unless the file names another."""
+def gateway(segment: dict[str, t.Any]) -> str | None:
+    """The host's own address on a segment's bridge: the first one unless the file names another; a wire has none."""
+    if segment.get("kind") == "veth":
+        return None
     return segment.get("gateway") or str(netaddr.IPNetwork(segment["cidr"])[1])
 
 
@@ -31,7 +33,7 @@ def allocate(topology: dict[str, t.Any]) -> dict[Interface, str]:
     Addresses that the file gives are set aside first; then nodes and after them namespaces take the next free one, in
     the order of their names. Adding a machine can therefore move the addresses of those sorted behind it.
     """
-    taken = {gateway(segment) for segment in topology["segments"].values()}
+    taken: set[str | None] = {gateway(segment) for segment in topology["segments"].values()}
     addresses = {interface: interface.address for interface in interfaces(topology) if interface.address}
     taken.update(addresses.values())
     free = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import OVERHEAD, device_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_link_state import link_state
@@ -47,15 +48,18 @@ def compile_topology(topology: Data) -> Data:
     }
     if "cluster" in topology:
         compiled["cluster"] = _cluster(topology["cluster"], compiled)
-    compiled["checks"] = {key: _check(check) for key, check in topology["checks"].items()}
-    compiled["link_state"] = link_state(compiled)
+    state = link_state(compiled)
+    compiled["checks"] = {key: _check(check, state) for key, check in topology["checks"].items()}
+    compiled["link_state"] = state
     compiled["needs"] = _needs(compiled)
     return compiled
 
 
 def _segment(topology: str, name: str, segment: Data) -> Data:
-    bridge = link_name(topology, name)
-    return {"bridge": bridge, "cidr": segment["cidr"], "gateway": gateway(segment), "mtu": segment["mtu"]}
+    common = {"kind": segment["kind"], "cidr": segment["cidr"], "mtu": segment["mtu"]}
+    if segment["kind"] == "veth":
+        return common
+    return {**common, "bridge": link_name(topology, name), "gateway": gateway(segment)}
 
 
 def _machines(topology: Data) -> Data:
@@ -71,7 +75,7 @@ def _machines(topology: Data) -> Data:
         machine.setdefault("address", address)
         machine.setdefault("interfaces", {})[interface.name] = {
             "segment": interface.segment,
-            "peer": link_name(*key),
+            **({"peer": link_name(*key)} if segment["kind"] == "bridge" else {}),
             "address": f"{address}/{netaddr.IPNetwork(segment['cidr']).prefixlen}",
             "mac": (interface.mac or mac_address(*key)).lower(),
             "mtu": segment["mtu"],
@@ -113,16 +117,19 @@ def _cni(cni: Data, compiled: Data) -> Data:
     return {**cni, "device": device_name(cni), "overhead": overhead, "mtu": underlay - overhead}
 
 
-def _check(check: Data) -> Data:
+def _check(check: Data, state: Data) -> Data:
     if "from" not in check:
         return check
     protocols = {"services": ["tcp", "udp"], "dns": ["udp"]}.get(check["to"], ["icmp", "tcp", "udp"])
-    return {"protocols": protocols, "expect": "ok", **check}
+    compiled = {"protocols": protocols, "expect": "ok", **check}
+    if "change" in check.get("break", {}):
+        compiled["break"] = {**check["break"], "link_state": merge_patch(state, check["break"]["change"])}
+    return compiled
 
 
 def _needs(compiled: Data) -> list[str]:
     """The kernel features that preflight must try on this host."""
-    needs = {"bridge", "netns", "veth"}
+    needs = {"netns", "veth", *(segment["kind"] for segment in compiled["segments"].values())}
     if "cluster" in compiled:
         needs |= {compiled["cluster"]["proxy_mode"], compiled["cluster"]["cni"]["backend"]}
     return sorted(needs)

@@ -38,6 +38,7 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _mechanism_problems(path, check, topology)
         if check.get("break"):
             yield from _break_problems(f"{path}.break", check["break"], topology)
+            yield from _cut_problems(path, check, topology)
 
 
 def _protocol_problems(path: str, check: Data) -> t.Iterator[Problem]:
@@ -102,6 +103,24 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
 def _too_few_nodes(topology: Data) -> bool:
     nodes = topology.get("nodes")
     return nodes is not None and len(nodes) < 2
+
+
+def _cut_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
+    """A change of the link state cuts off pairs of namespaces, and says what they see then."""
+    if "pairs" not in check["break"]:
+        return
+    if {check.get("from"), check.get("to")} != {"namespaces"}:
+        what = "a change of the link state is tried from namespaces to namespaces"
+        yield Problem(f"{path}.break.change", what, "write from: namespaces, to: namespaces")
+    if "ok" in _outcomes(check.get("expect", "ok")):
+        what = "the pairs are cut off, so they cannot be ok"
+        yield Problem(f"{path}.expect", what, "name what they see: timeout, unreachable or refused")
+    names = topology.get("namespaces") or {}
+    for number, pair in enumerate(check["break"]["pairs"] or []):
+        for name in pair if isinstance(pair, list) else []:
+            if name not in names:
+                where = f"{path}.break.pairs[{number}]"
+                yield Problem(where, f"there is no namespace {name}", did_you_mean(str(name), names))
 
 
 def _break_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Problem]:

@@ -24,14 +24,31 @@ LONGEST_PREFIX = 30
 
 
 def segment_problems(topology: Data) -> t.Iterator[Problem]:
-    """Gateways outside of their segment, and segments with fewer addresses than interfaces."""
-    used = [interface.segment for interface in interfaces(topology)]
+    """Gateways outside of their segment, segments with fewer addresses than interfaces, and wires with not two ends."""
     for name, segment in in_order(topology.get("segments")):
-        if segment and segment.get("cidr"):
+        ends = [interface for interface in interfaces(topology) if interface.segment == name]
+        if segment and segment.get("kind") == "veth":
+            yield from _wire_problems(f"segments.{name}", segment, ends)
+        elif segment and segment.get("cidr"):
             network = netaddr.IPNetwork(segment["cidr"])
-            yield from _size_problems(f"segments.{name}.cidr", network, used.count(name))
+            yield from _size_problems(f"segments.{name}.cidr", network, len(ends))
             if network.prefixlen <= LONGEST_PREFIX and segment.get("gateway"):
                 yield from _host_problems(f"segments.{name}.gateway", segment["gateway"], network)
+
+
+def _wire_problems(path: str, segment: Data, ends: list[Interface]) -> t.Iterator[Problem]:
+    """A veth pair has two ends (veth(4)); a node would be out of the host's reach behind one."""
+    if len(ends) != 2:
+        what = f"a veth pair has two ends, but {len(ends)} interfaces are on this segment"
+        yield Problem(f"{path}.kind", what, "put exactly two on it, or use kind: bridge")
+    for end in ends:
+        if end.section == "nodes":
+            what = f"node {end.machine} cannot be on a veth pair: this host would not reach it"
+            yield Problem(f"{end.path}.segment", what, "put it on a segment of kind bridge")
+    if segment.get("gateway"):
+        yield Problem(f"{path}.gateway", "a veth pair has no end on this host", "remove gateway, or use kind: bridge")
+    if segment.get("cidr") and netaddr.IPNetwork(segment["cidr"]).prefixlen > LONGEST_PREFIX:
+        yield Problem(f"{path}.cidr", "holds fewer than two hosts", f"use a prefix of /{LONGEST_PREFIX} or shorter")
 
 
 def _size_problems(path: str, network: netaddr.IPNetwork, count: int) -> t.Iterator[Problem]:

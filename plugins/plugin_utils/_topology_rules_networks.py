@@ -33,11 +33,14 @@ ANOTHER = "choose a network that is free, in 10.0.0.0/8, 172.16.0.0/12 or 192.16
 def network_problems(topology: Data, host: t.Sequence[Occupied]) -> t.Iterator[Problem]:
     """Networks that are none, that no machine can use, or that overlap another of the topology or of the host."""
     networks = dict(_networks(topology))
+    segments = in_order(topology.get("segments"))
+    wires = {f"segments.{name}.cidr" for name, segment in segments if (segment or {}).get("kind") == "veth"}
     for path, network in networks.items():
         if network.ip != network.network:
             what = f"{network} has bits set behind the prefix"
             yield Problem(path, what, f"write {network.cidr} for the network or lengthen the prefix")
-        yield from _foreign_overlap(path, network, host)
+        # No address of a wire is on this host.
+        yield from _foreign_overlap(path, network, () if path in wires else host)
     for (first, one), (second, other) in itertools.combinations(networks.items(), 2):
         if _overlap(one, other):
             # kube-proxy drops what goes to a service address that is none: an underlay in there is cut off.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _topology_schema
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import change_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
@@ -41,7 +43,9 @@ def validate(text: str | bytes, folder: str, host: t.Sequence[Occupied]) -> tupl
         *cluster_problems(topology),
         *check_problems(topology),
     ]
-    return topology, problems + sorted(mistakes, key=_section)
+    problems += sorted(mistakes, key=_section)
+    # What a change would make can only be told of a topology that is right otherwise.
+    return topology, problems or list(change_problems(compile_topology(topology)))
 
 
 def _section(problem: Problem) -> int:

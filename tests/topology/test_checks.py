@@ -10,7 +10,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot, changes
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Control, Lab, control_names
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import Claim, claim_faults, vteps
@@ -93,9 +93,13 @@ def test_control(control: tuple[str], lab: Lab, controls: t.Callable[[str], Cont
     (name,) = control
     check, seen = lab.topology["checks"][name], controls(name)
     down, repaired = control_names(check)
-    node, link = check["break"]["node"], check["break"]["link"]
     lost = [] if any(o.record["observed"] != "ok" for o in seen.broken) else ["every probe still got its answer"]
-    results.claim(Promise(name, "probes notice", node, f"ip link set {link} down", down), lost)
-    left = changes(seen.before, seen.after, link)
-    results.claim(Promise(name, f"{link} is as before", node, f"ip route show dev {link}", repaired), left)
-    fail(lost + left)
+    if "change" in check["break"]:
+        where, again = None, "the link state"
+        how = shown = f"ansible-playbook playbooks/nodes.yml -e topology={lab.topology['name']} --check --diff"
+    else:
+        where, again = check["break"]["node"], check["break"]["link"]
+        how, shown = f"ip link set {again} down", f"ip route show dev {again}"
+    results.claim(Promise(name, "probes notice", where, how, down), lost)
+    results.claim(Promise(name, f"{again} is as before", where, shown, repaired), seen.left)
+    fail(lost + seen.left)

@@ -58,6 +58,22 @@ def test_a_control_expects_silence_only_across_the_broken_node(source, target, b
     assert plan.expected(CONTROL, pod(source), pod(target), broken) == expect
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "broken", "expect"),
+    [
+        ("a", "b", True, ("timeout",)),
+        ("b", "a", True, ("timeout",)),
+        ("a", "c", True, ("ok",)),
+        ("a", "a", True, ("ok",)),
+        ("a", "b", False, ("ok",)),
+    ],
+)
+def test_a_change_cuts_off_its_pairs_alone(source, target, broken, expect):
+    check = {"expect": "timeout", "break": {"pairs": [["a", "b"]]}}
+    ends = [Endpoint(name, "namespaces", None, "198.18.0.1") for name in (source, target)]
+    assert plan.expected(check, *ends, broken) == expect
+
+
 def test_a_check_without_break_expects_by_place():
     check = {"expect": {"same-node": "ok", "cross-node": "refused"}}
     assert plan.expected(check, pod("a-n1"), pod("a-n2"), False) == ("refused",)

@@ -34,7 +34,7 @@ def make_topology(nodes: int = 3, namespaces: int = 1, name: str = "flannel-vxla
         }
         for number in range(namespaces)
     }
-    lan = {"bridge": "rt-1a2b3c4d", "cidr": "172.30.10.0/24", "gateway": "172.30.10.1", "mtu": 1500}
+    lan = {"kind": "bridge", "bridge": "rt-1a2b3c4d", "cidr": "172.30.10.0/24", "gateway": "172.30.10.1", "mtu": 1500}
     cni = {
         "name": "flannel",
         "backend": "vxlan",

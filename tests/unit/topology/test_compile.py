@@ -85,6 +85,40 @@ def test_a_topology_without_a_cluster():
     assert set(result["link_state"]["namespaces"]) == {"left", "right"}
 
 
+WIRE = {"wire": {"kind": "veth", "cidr": "10.1.1.0/29"}}
+ENDS = {"left": {"segment": "wire"}, "right": {"segment": "wire"}}
+
+
+def test_a_wire_is_one_veth_between_two_namespaces_and_nothing_on_the_host():
+    result = compiled(pair(segments=WIRE, namespaces=ENDS), "pair")
+    state = result["link_state"]
+    assert (state["links"], result["needs"]) == ({}, ["netns", "veth"])
+    left, right = (state["namespaces"][name] for name in ENDS)
+    assert left["links"]["eth0"]["peer"] == {"name": "eth0", "namespace": "right"}
+    assert "kind" not in right["links"]["eth0"]
+    assert addresses(result) == ["10.1.1.1/29", "10.1.1.2/29"]
+    assert left["routes"] == right["routes"] == []
+
+
+def test_a_wire_may_have_the_addresses_of_a_network_of_the_host(host):
+    text = pair(segments={"wire": {"kind": "veth", "cidr": "192.0.2.0/24"}}, namespaces=ENDS)
+    bridge = text.replace("veth", "bridge")
+    assert validate(text, "pair", host)[1] == []
+    assert "overlaps" in str(validate(bridge, "pair", host)[1][0])
+
+
+def test_a_check_carries_the_link_state_that_it_breaks_to():
+    change = {"namespaces": {"right": {"links": {"eth0": {"up": False, "addresses": None}}}}}
+    check = {"from": "namespaces", "to": "namespaces", "expect": "timeout", "break": {"change": change}}
+    check["break"]["pairs"] = [["left", "right"]]
+    result = compiled(pair(segments=WIRE, namespaces=ENDS, checks={"cut": check}), "pair")
+    broken, healthy = result["checks"]["cut"]["break"]["link_state"], result["link_state"]
+    assert broken["namespaces"]["left"] == healthy["namespaces"]["left"]
+    end = dict(healthy["namespaces"]["right"]["links"]["eth0"], up=False)
+    del end["addresses"]
+    assert broken["namespaces"]["right"]["links"]["eth0"] == end
+
+
 def test_a_given_address_is_kept_and_never_given_twice():
     machines = {"left": {"segment": "lan"}, "right": {"segment": "lan", "address": "172.30.20.201"}}
     assert addresses(compiled(pair(namespaces=machines), "pair")) == ["172.30.20.202/24", "172.30.20.201/24"]

@@ -1,0 +1,68 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes of the host's link state by which checks break it. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import LinkStateError
+from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+
+Data = dict[str, t.Any]
+
+# What of the link state a check may change: the owner's name is its mark, and `state` says what to do with the rest.
+PARTS = ("links", "routes", "namespaces")
+
+
+def merge_patch(target: t.Any, patch: t.Any) -> t.Any:
+    """The target with a JSON merge patch applied (RFC 7396 section 2); neither is changed."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged
+
+
+def title(change: Data) -> str:
+    """A change in words: each place and its new value."""
+    return ", ".join(f"{path}: {'removed' if v is None else json.dumps(v)}" for path, v in _leaves(change))
+
+
+def _leaves(change: Data, path: str = "") -> t.Iterator[tuple[str, t.Any]]:
+    for key, value in change.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}".removeprefix("namespaces."), value
+
+
+def change_problems(compiled: Data) -> t.Iterator[Problem]:
+    """Changes that link_state would refuse, or that break nothing. The topology must be valid otherwise."""
+    for name, check in compiled["checks"].items():
+        broken = check.get("break", {})
+        if "change" in broken:
+            yield from _change_problems(f"checks.{name}.break.change", broken, compiled["link_state"])
+
+
+def _change_problems(path: str, broken: Data, healthy: Data) -> t.Iterator[Problem]:
+    unknown = [key for key in broken["change"] if key not in PARTS]
+    for key in unknown:
+        yield Problem(f"{path}.{key}", "unknown key", f"use {', '.join(PARTS)}")
+    if unknown:
+        return
+    try:
+        same = desired_state(broken["link_state"]) == desired_state(healthy)
+    except LinkStateError as error:
+        for problem in error.problems:
+            yield Problem(f"{path}.{problem.path}", problem.problem, problem.fix)
+        return
+    if same:
+        yield Problem(path, "changes nothing, so it could not fail", "change or remove something that is there")
