@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def cycles(folder: Path) -> list[str]:
     return [str(link) for link in links if link.resolve() in link.absolute().parents]
 
 
+def weak_become(paths: list[Path], root: Path = ROOT) -> list[str]:
+    """The YAML files that ask not to become root by the keyword.
+
+    The inventory's ansible_become goes before a keyword (Ansible's precedence rules), so it would be without effect
+    wherever the user is not root; a task's variable is not.
+    """
+    keyword = re.compile(r"^\s+become: false", re.M)
+    return [str(p) for p in paths if p.suffix == ".yml" and keyword.search((root / p).read_text(errors="replace"))]
+
+
+def test_nobody_relies_on_the_keyword_become_to_stay_the_user():
+    assert weak_become(files()) == []
+
+
 def test_every_file_names_its_licence():
     assert without_header(files()) == []
 
@@ -83,3 +98,5 @@ def test_the_checks_find_what_they_look_for(tmp_path: Path):
     assert without_header([Path("a.py"), Path("script")], tmp_path) == ["a.py", "script"]
     assert too_long([Path("a.py"), Path("script")], tmp_path) == ["a.py"]
     assert cycles(tmp_path) == [str(tmp_path / "loop")]
+    (tmp_path / "tasks.yml").write_text("- name: x\n  become: false\n")
+    assert weak_become([Path("a.py"), Path("tasks.yml")], tmp_path) == ["tasks.yml"]
