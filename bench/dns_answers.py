@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in the mount namespace of a control plane node; ends when DNS answers in one of its pods.
+"""Runs in the mount namespace of a node; ends when DNS answers in one of its pods.
 
 Prints the time of the answer in seconds of the epoch. Asks the DNS service for the API's name, as a pod would.
 """
