@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads a machine's link state and carries out a plan: one process of ip(8) for each namespace and direction.
+"""Reads a machine's link state and carries out a plan: one process for each namespace, tool and direction.
 
 This module util is PRIVATE to the collection.
 """
@@ -30,6 +30,8 @@ Run = t.Callable[..., tuple[int, str, str]]  # AnsibleModule.run_command
 
 NETNS_FOLDER = "/run/netns"  # NETNS_RUN_DIR in iproute2's include/namespace.h
 FAILED_LINE = re.compile(r"^Command failed -:(\d+)", re.MULTILINE)
+# The options by which a tool reads one command a line from standard input.
+TOOLS = {"ip": ["-batch", "-"], "bridge": ["-batch", "-"]}
 GONE = "Cannot find device"
 
 
@@ -92,28 +94,28 @@ def _namespace_files(owner: str, folder: str) -> dict[str, list[str]]:
 
 
 def _read(run: Run, namespace: str) -> str:
-    rc, out, err = run(_ip(namespace, "-j", "-d"), data=READ if namespace else READ + READ_MAIN)
+    rc, out, err = run(_argv("ip", namespace, "-j", "-d"), data=READ if namespace else READ + READ_MAIN)
     if rc != 0:
         where = f"namespace {namespace}" if namespace else "this machine"
         raise LinkStateError(f"cannot read the links of {where}: {err.strip()}")
     return out
 
 
-def _ip(namespace: str, *options: str) -> list[str]:
-    return ["ip", *(["-n", namespace] if namespace else []), *options, "-batch", "-"]
+def _argv(tool: str, namespace: str, *options: str) -> list[str]:
+    return [tool, *(["-n", namespace] if namespace else []), *options, *TOOLS[tool]]
 
 
 def apply(run: Run, steps: t.Sequence[Step]) -> None:
     """Run the steps; LinkStateError names the place in the input that the first failing one serves."""
-    for namespace, batch in groupby(steps, key=lambda step: step.netns):
+    for (namespace, tool), batch in groupby(steps, key=lambda step: (step.netns, step.tool)):
         left = list(batch)
         while left:
-            left = _batch(run, namespace, left)
+            left = _batch(run, _argv(tool, namespace), left)
 
 
-def _batch(run: Run, namespace: str, steps: list[Step]) -> list[Step]:
+def _batch(run: Run, argv: list[str], steps: list[Step]) -> list[Step]:
     """Run one batch; return what is left to run after a link that was to be deleted turned out to be gone."""
-    rc, _out, err = run(_ip(namespace), data="".join(f"{step.command}\n" for step in steps))
+    rc, _out, err = run(argv, data="".join(f"{step.command}\n" for step in steps))
     if rc == 0:
         return []
     line = FAILED_LINE.search(err)

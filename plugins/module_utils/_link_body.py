@@ -25,16 +25,19 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
 
 @dataclass(frozen=True)
 class Step:
-    """One line of `ip -batch` in a namespace (ROOT or a full name), and the place in the input that it serves."""
+    """One line for a tool in a namespace (ROOT or a full name), and the place in the input that it serves."""
 
     netns: str
     command: str
     path: str
     # A veth end may go by itself meanwhile: the kernel clears a deleted namespace in the background.
     may_be_gone: bool = False
+    tool: str = "ip"  # a key of TOOLS in _link_apply.py
 
     def __str__(self) -> str:
-        return f"ip -n {self.netns} {self.command}" if self.netns else f"ip {self.command}"
+        if self.tool in ("ip", "bridge"):
+            return f"{self.tool} -n {self.netns} {self.command}" if self.netns else f"{self.tool} {self.command}"
+        return f"ip netns exec {self.netns} {self.tool} {self.command}" if self.netns else f"{self.tool} {self.command}"
 
 
 @dataclass(frozen=True)

@@ -81,9 +81,9 @@ def check(spec: Spec) -> Problems:
     if not OWNER.fullmatch(spec.owner):
         fix = "use letters, digits, - and _; a dot would not tell owner a.b from link b of owner a"
         yield Problem("owner", f"{spec.owner!r} cannot be a mark", fix)
-    if spec.state == "absent" and (spec.links or any(spec.routes.values()) or len(spec.routes) > 1):
-        fix = "give only owner, or remove single links by leaving them out of state: present"
-        yield Problem("state", "absent removes everything of the owner, but links, routes or namespaces are given", fix)
+    if spec.state == "deleted" and (spec.links or any(spec.routes.values()) or len(spec.routes) > 1):
+        fix = "give only owner, or remove single links by leaving them out of state: overridden"
+        yield Problem("state", "deleted removes all that the owner has, but links, routes or namespaces are given", fix)
     yield from _namespaces(spec)
     for end, options in spec.links.items():
         if options is not None:

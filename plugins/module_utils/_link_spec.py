@@ -53,7 +53,7 @@ BODY_OPTIONS: Data = {
 }
 OPTIONS: Data = {
     "owner": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["overridden", "deleted"], "default": "overridden"},
     "links": BODY_OPTIONS["links"],
     "routes": {"type": "list", "elements": "dict", "options": ROUTE_OPTIONS, "default": []},
     "namespaces": {"type": "dict", "default": {}},

@@ -37,12 +37,12 @@ options:
     required: true
   state:
     description:
-      - With V(present), the owner has what the other options describe and nothing else.
-      - With V(absent), the owner has nothing. No process is stopped; a namespace that processes still use loses its
+      - With V(overridden), the owner has what the other options describe and nothing else.
+      - With V(deleted), the owner has nothing. No process is stopped; a namespace that processes still use loses its
         name and the owner's links.
     type: str
-    choices: [present, absent]
-    default: present
+    choices: [overridden, deleted]
+    default: overridden
   links:
     description:
       - Links of the machine's own namespace by name. A name has at most 15 characters.
@@ -104,7 +104,7 @@ EXAMPLES = r"""
 - name: Remove everything of that owner
   reftopo.lab.link_state:
     owner: demo
-    state: absent
+    state: deleted
 """
 
 RETURN = r"""

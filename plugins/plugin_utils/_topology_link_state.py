@@ -20,7 +20,7 @@ def link_state(compiled: Data) -> Data:
     namespaces = {machine["name"]: _namespace(machine, bridges) for machine in machines}
     for name in compiled["segments"].keys() - bridges.keys():
         _join(namespaces, *_ends(machines, name))
-    return {"owner": compiled["name"], "state": "present", "links": links, "routes": [], "namespaces": namespaces}
+    return {"owner": compiled["name"], "state": "overridden", "links": links, "routes": [], "namespaces": namespaces}
 
 
 def _ends(machines: list[Data], segment: str) -> list[tuple[str, str]]:

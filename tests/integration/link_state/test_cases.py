@@ -17,7 +17,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import REA
 FOLDER = Path(__file__).parents[2] / "unit/link_state"
 CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
 LAB = CASES["lab"]
-ABSENT = {"owner": LAB["owner"], "state": "absent"}
+DELETED = {"owner": LAB["owner"], "state": "deleted"}
 
 
 NOISE = re.compile(
@@ -74,7 +74,7 @@ def test_case(name: str, machine: t.Any):
     everything = str(machine.snapshot())
     assert [name for name in case.get("stays", []) if name not in everything] == []
 
-    machine.converge(ABSENT)
+    machine.converge(DELETED)
     if not case.get("stays"):
         assert machine.snapshot() == pristine
-    assert machine.converge(ABSENT).commands == []
+    assert machine.converge(DELETED).commands == []

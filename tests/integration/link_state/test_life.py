@@ -15,7 +15,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import plan
 
 LAB = yaml.safe_load((Path(__file__).parents[2] / "unit/link_state/cases.yml").read_text())["lab"]
 OWNER = LAB["owner"]
-ABSENT = {"owner": OWNER, "state": "absent"}
+DELETED = {"owner": OWNER, "state": "deleted"}
 # A different bridge, other ends of the veths, another MTU: much is removed, moved and made anew.
 OTHER = {
     "owner": OWNER,
@@ -48,7 +48,7 @@ def steps_to(machine: t.Any, wanted: dict[str, t.Any]) -> list[t.Any]:
 
 @pytest.mark.parametrize(
     ("start", "wanted"),
-    [(ABSENT, LAB), (LAB, OTHER), (OTHER, LAB), (LAB, ABSENT)],
+    [(DELETED, LAB), (LAB, OTHER), (OTHER, LAB), (LAB, DELETED)],
     ids=["create", "change", "change back", "remove"],
 )
 def test_interrupted_after_each_command(start: dict[str, t.Any], wanted: dict[str, t.Any], machine: t.Any):
@@ -65,7 +65,7 @@ def test_interrupted_after_each_command(start: dict[str, t.Any], wanted: dict[st
         apply(machine.run, steps_to(machine, wanted)[:done])
         machine.converge(wanted)
         assert shape(machine) == undisturbed, f"interrupted after {done} commands"
-    machine.converge(ABSENT)
+    machine.converge(DELETED)
     assert machine.snapshot() == pristine
 
 
@@ -74,7 +74,7 @@ def test_removed_after_each_command(machine: t.Any):
     pristine = machine.snapshot()
     for done in range(len(steps_to(machine, LAB))):
         apply(machine.run, steps_to(machine, LAB)[:done])
-        machine.converge(ABSENT)
+        machine.converge(DELETED)
         assert machine.snapshot() == pristine, f"interrupted after {done} commands"
 
 
@@ -93,7 +93,7 @@ def test_a_deleted_namespace_comes_back(machine: t.Any):
         machine.sh("ip netns del reftopo.t-link.a")
         machine.converge(LAB)
         assert shape(machine) == undisturbed
-    machine.converge(ABSENT)
+    machine.converge(DELETED)
 
 
 def test_a_namespace_in_use_leaves_no_link_behind(machine: t.Any):
@@ -103,14 +103,14 @@ def test_a_namespace_in_use_leaves_no_link_behind(machine: t.Any):
     with subprocess.Popen(["ip", "netns", "exec", "reftopo.t-link.b", "sleep", "60"]) as process:
         try:
             machine.sh("until ip netns pids reftopo.t-link.b | grep .; do :; done")
-            machine.converge(ABSENT)
+            machine.converge(DELETED)
             assert machine.snapshot() == pristine
             assert process.poll() is None
             left = machine.sh(f"nsenter --net=/proc/{process.pid}/ns/net ip -br link")
             assert left.split()[0::3][:1] == ["lo"]
             assert len(left.splitlines()) == 1
             machine.converge(LAB)
-            machine.converge(ABSENT)
+            machine.converge(DELETED)
         finally:
             process.terminate()
 
@@ -131,11 +131,11 @@ def test_owners_whose_names_begin_alike(machine: t.Any):
         machine.converge(inputs[owner])
     for owner in owners:
         others = [other for other in owners if other != owner]
-        machine.converge({"owner": owner, "state": "absent"})
+        machine.converge({"owner": owner, "state": "deleted"})
         assert [machine.converge(inputs[other]).commands for other in others] == [[], []]
         machine.converge(inputs[owner])
     for owner in owners:
-        machine.converge({"owner": owner, "state": "absent"})
+        machine.converge({"owner": owner, "state": "deleted"})
     assert machine.snapshot() == pristine
 
 
@@ -152,7 +152,7 @@ def test_the_way_is_blocked(machine: t.Any):
     for problem in raised.value.problems:
         machine.sh(problem.fix.rpartition(": ")[2])
     machine.converge(LAB)
-    machine.converge(ABSENT)
+    machine.converge(DELETED)
 
 
 def test_the_kernel_refuses(machine: t.Any):
@@ -162,7 +162,7 @@ def test_the_kernel_refuses(machine: t.Any):
     with pytest.raises(LinkStateError, match=r"routes\[1\]: 'ip route replace 10.4.0.0/16.*': .*Nexthop has invalid"):
         machine.converge(unreachable)
     machine.converge(LAB)
-    machine.converge(ABSENT)
+    machine.converge(DELETED)
     assert machine.snapshot() == pristine
 
 
@@ -194,4 +194,4 @@ def test_the_lab_carries_packets(machine: t.Any):
         machine.converge(LAB)
         assert machine.sh(probe) == ""
         process.communicate("\n")
-    machine.converge(ABSENT)
+    machine.converge(DELETED)

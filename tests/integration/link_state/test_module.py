@@ -40,9 +40,9 @@ def test_the_module():
     assert {key: predicted[key] for key in ("before", "after", "commands")} == {
         key: created[key] for key in ("before", "after", "commands")
     }
-    again = module({**created["after"], "state": "present"})
+    again = module({**created["after"], "state": "overridden"})
     assert (again["changed"], again["commands"], again["before"]) == (False, [], created["after"])
-    removed = module({"owner": LAB["owner"], "state": "absent"})
+    removed = module({"owner": LAB["owner"], "state": "deleted"})
     assert removed["changed"]
     assert removed["after"] == {"owner": LAB["owner"], "links": {}, "routes": [], "namespaces": {}}
 

@@ -18,7 +18,7 @@ OWNER = "t-change"
 ROUTE = {"to": "198.18.9.0/24", "via": "198.18.1.2"}
 HEALTHY = {
     "owner": OWNER,
-    "state": "present",
+    "state": "overridden",
     "links": {},
     "routes": [],
     "namespaces": {
@@ -45,7 +45,7 @@ def wire() -> t.Iterator[None]:
     try:
         yield
     finally:
-        gone = {**HEALTHY, "state": "absent", "namespaces": {}}
+        gone = {**HEALTHY, "state": "deleted", "namespaces": {}}
         converge(change.run, desired_state(gone), check_mode=False)
 
 

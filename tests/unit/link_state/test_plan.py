@@ -67,7 +67,7 @@ def test_after_is_valid_input():
 
 
 def test_what_is_removed_is_shown_whole():
-    before = _link_render.observed(recorded("absent"), desired({"owner": "t-link", "state": "absent"}))
+    before = _link_render.observed(recorded("deleted"), desired({"owner": "t-link", "state": "deleted"}))
     assert before["links"]["t-lan"] == {
         "kind": "bridge",
         "mark": "lan",
