@@ -5,13 +5,15 @@
 
 This module util is PRIVATE to the collection. It is sent to a machine as text, so it needs nothing but Python.
 
-A job is a dictionary. Every job has protocol (tcp, udp, icmp, dns), timeout (seconds a step) and namespace: null is the
-machine's own network, a path is a namespace file, an IPv4 address is the namespace that has this address (a pod's).
-tcp and udp want address, port and key and talk to agnhost's netexec; icmp wants address and key, and takes size (bytes
-of the whole IP packet, sent with DF set, RFC 1191); dns wants name and asks as resolv.conf(5) of that namespace says.
+A job is a dictionary. Every job has protocol (tcp, udp, icmp, dns, trace), timeout (seconds a step) and namespace: null
+is the machine's own network, a path is a namespace file, an IPv4 address is the namespace that has this address (a
+pod's). tcp and udp want address, port and key and talk to agnhost's netexec; icmp wants address and key, and takes size
+(bytes of the whole IP packet, sent with DF set, RFC 1191); trace wants address and key; dns wants name and asks as
+resolv.conf(5) of that namespace says.
 
 A result has observed, ms and detail, and where there is such a thing source (the address that the server saw), server
-(who answered) and addresses (of a name). observed is ok, refused, timeout, unreachable, too-big, dns or error.
+(who answered), addresses (of a name) and hops (the addresses of those who forward, in order). observed is ok, refused,
+timeout, unreachable, too-big, dns or error.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import zlib
 
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_dns import dns
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_protocols import Job, Result, icmp, observed, tcp, udp
+from ansible_collections.reftopo.lab.plugins.module_utils._probe_trace import trace
 
 PARALLEL = 32
 CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
@@ -93,7 +96,7 @@ def enter(path: str) -> None:
         os.close(descriptor)
 
 
-PROBES: dict[str, t.Callable[[Job], Result]] = {"tcp": tcp, "udp": udp, "icmp": icmp, "dns": dns}
+PROBES: dict[str, t.Callable[[Job], Result]] = {"tcp": tcp, "udp": udp, "icmp": icmp, "dns": dns, "trace": trace}
 
 
 def resolv_conf(pids: list[str]) -> str:

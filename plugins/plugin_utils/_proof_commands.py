@@ -19,7 +19,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Da
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
 UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
-AGENT = ("_probe_dns", "_probe_protocols", "_probe_agent")  # the last one runs
+AGENT = ("_probe_dns", "_probe_protocols", "_probe_trace", "_probe_agent")  # the last one runs
 SERVER = ("_probe_server",)
 HELD = "reftopo: held"
 LISTENING = "listening on"  # tcpdump, when it misses nothing from now on

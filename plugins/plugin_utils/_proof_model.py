@@ -40,6 +40,13 @@ class Endpoint:
     answers: tuple[str, ...] = ()
 
 
+class Hop(t.NamedTuple):
+    """A machine that forwards packets, and the addresses by which it may say so."""
+
+    name: str
+    addresses: frozenset[str]
+
+
 def new_key() -> str:
     """A text that no other packet holds; lower case, since agnhost's UDP echo is."""
     return "reftopo" + uuid.uuid4().hex
@@ -49,8 +56,8 @@ def new_key() -> str:
 class Probe:
     """One cell of a check: who asks whom how, what must be observed, and whose address the target must see.
 
-    control is None, or the state of the lab that the check made: "flannel.1 down on w1", then "repaired". size is the
-    length in bytes of the whole IP packet, sent with DF.
+    hops are the machines that forward it, where that is asked. control is None, or the state of the lab that the check
+    made: "flannel.1 down on w1", then "repaired". size is the length in bytes of the whole IP packet, sent with DF.
     """
 
     check: str
@@ -61,6 +68,7 @@ class Probe:
     expect_source: str | None = None
     control: str | None = None
     size: int | None = None
+    hops: tuple[Hop, ...] = ()
     key: str = dataclasses.field(default_factory=new_key)
 
     def again(self) -> Probe:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Hop, Probe, ProofError
 
 WORKLOAD = "reftopo-verify"  # namespace of the test workload, roles/verify/templates/workload.yaml.j2
 SERVICE = "agnhost"
@@ -21,15 +21,25 @@ TELLING = ("tcp", "udp")  # protocols whose servers tell the source address they
 PROTOCOLS = {"services": ["tcp", "udp"], "dns": ["udp"]}  # of a target, when a check names none
 
 
-def names(topology: Data, kind: str) -> dict[str, str | None]:
-    """The endpoints that probes of a kind start from: name to the node it is on."""
+def names(topology: Data, kind: str | list[str]) -> dict[str, str | None]:
+    """The endpoints that probes of a kind, or of a list of machines, start from: name to the node it is on."""
     nodes = topology["nodes"]
+    if isinstance(kind, list):
+        return {name: name if name in nodes else None for name in kind}
     found: dict[str, dict[str, str | None]] = {
         "pods": {f"{pod_set}-{node}": node for node in nodes for pod_set in SETS},
         "nodes": {node: node for node in nodes},
         "namespaces": dict.fromkeys(topology["namespaces"]),
     }
     return found[kind]
+
+
+def chosen(found: dict[str, list[Endpoint]], kind: str | list[str]) -> list[Endpoint]:
+    """The endpoints of a kind, or of a list of machines."""
+    if isinstance(kind, str):
+        return found[kind]
+    machines = {end.name: end for end in (*found["nodes"], *found["namespaces"])}
+    return [machines[name] for name in kind]
 
 
 def underlay(node: Data) -> str:
@@ -44,8 +54,18 @@ def asked_names(topology: Data) -> list[str]:
 
 
 def protocols(check: Data) -> list[str]:
-    """The protocols of a check's probes."""
-    return check.get("protocols") or PROTOCOLS.get(check["to"], ["icmp", "tcp", "udp"])
+    """The protocols of a check's probes; a trace finds who forwards them."""
+    named = check.get("protocols") or PROTOCOLS.get(str(check["to"]), ["icmp", "tcp", "udp"])
+    return [*named, "trace"] if "hops" in check else named
+
+
+def hops(topology: Data, check: Data) -> tuple[Hop, ...]:
+    """The machines that forward a check's probes, with all their addresses."""
+    machines = {**topology["nodes"], **topology["namespaces"]}
+    return tuple(
+        Hop(name, frozenset(i["address"].partition("/")[0] for i in machines[name]["interfaces"].values()))
+        for name in check.get("hops", ())
+    )
 
 
 def endpoints(topology: Data, objects: list[Data]) -> dict[str, list[Endpoint]]:
@@ -152,9 +172,10 @@ def reach_probes(
             expected(check, source, target, broken),
             expected_source(topology, check, source, target) if protocol in TELLING else None,
             control,
+            hops=hops(topology, check) if protocol == "trace" else (),
         )
-        for source in found[check["from"]]
-        for target in found[check["to"]]
+        for source in chosen(found, check["from"])
+        for target in chosen(found, check["to"])
         for protocol in protocols(check)
     ]
 

@@ -91,13 +91,14 @@ class Lab:
 
     def servers(self) -> list[tuple[Machine, str, str]]:
         """A server on every node and namespace that is a target of a check, ready to be held."""
-        targets = {check.get("to") for check in self.topology["checks"].values()}
-        return [
-            (self.machines[end.machine], commands.server(end), READY)
-            for kind in ("nodes", "namespaces")
-            if kind in targets
-            for end in self.endpoints[kind]
-        ]
+        kinds = [check["to"] for check in self.topology["checks"].values() if "to" in check]
+        targets = {end.name: end for kind in kinds for end in plan.chosen(self.endpoints, kind)}
+        machines = (end for end in targets.values() if end.kind in ("nodes", "namespaces"))
+        return [(self.machines[end.machine], commands.server(end), READY) for end in machines]
+
+    def learned(self, netns: str, bridge: str) -> list[Data]:
+        """The FDB of a bridge in a namespace, as `bridge -j` prints it."""
+        return t.cast("list[Data]", json.loads(self.machines[HOST].run(f"bridge -n {netns} -j fdb show br {bridge}")))
 
 
 def call_agent(machine: Machine, probes: list[Probe]) -> list[Data]:
@@ -115,18 +116,18 @@ def healthy_probes(lab: Lab) -> list[Probe]:
     """All probes of the lab as it is, what the captures need included."""
     probes: list[Probe] = []
     for name, check in lab.topology["checks"].items():
-        if "mechanism" in check:
+        if check.get("mechanism") == "vxlan":
             probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)
         elif "mtu" in check:
             probes += plan.mtu_probes(lab.topology, name, lab.endpoints)
-        elif "break" not in check:
+        elif "from" in check and "break" not in check:
             probes += plan.reach_probes(lab.topology, name, lab.endpoints)
     return probes
 
 
 def healthy(lab: Lab) -> Evidence:
     """Ask everything of the lab as it is, and capture on all nodes meanwhile."""
-    captured = any("mechanism" in check or "mtu" in check for check in lab.topology["checks"].values())
+    captured = any(check.get("mechanism") == "vxlan" or "mtu" in check for check in lab.topology["checks"].values())
     with held_together(lab.servers()), held_together(lab.captures() if captured else []) as held:
         outcomes = lab.ask(healthy_probes(lab))
     port = lab.topology.get("cluster", {}).get("cni", {}).get("port", 0)

@@ -20,6 +20,8 @@ def wrong_answer(probe: Probe, result: Data) -> str:
         return "a router on the way refused the packet; the machine itself should have"
     if result["observed"] != "ok" or probe.protocol == "icmp":
         return ""
+    if probe.protocol == "trace":
+        return wrong_path(probe, result["hops"])
     if probe.protocol == "dns":
         found, wanted = result.get("addresses"), probe.target.address
         return "" if found == [wanted] else f"resolved to {found}, not {wanted}"
@@ -27,6 +29,13 @@ def wrong_answer(probe: Probe, result: Data) -> str:
         return f"answered by {result.get('server')}, not {' or '.join(probe.target.answers)}"
     seen = result.get("source")
     return f"source address {seen} seen, not {probe.expect_source}" if probe.expect_source not in (None, seen) else ""
+
+
+def wrong_path(probe: Probe, found: list[str]) -> str:
+    """Why the machines that forwarded a packet are not those that should have."""
+    right = len(found) == len(probe.hops) and all(one in hop.addresses for one, hop in zip(found, probe.hops))
+    names = ", ".join(hop.name for hop in probe.hops)
+    return "" if right else f"forwarded by {', '.join(found) or 'nobody'}, not {names}"
 
 
 def judge(probe: Probe, result: Data) -> Data:

@@ -103,8 +103,13 @@ def _overlay_words(cluster: Data) -> str:
 
 
 def _segment_words(name: str, segment: Data) -> str:
-    medium = "veth pair" if segment["kind"] == "veth" else f"bridge {segment['bridge']} {segment['gateway']}"
-    return f"segment {name} · {medium} · {segment['cidr']} · MTU {segment['mtu']}"
+    return f"segment {name} · {_medium(segment)} · {segment['cidr']} · MTU {segment['mtu']}"
+
+
+def _medium(segment: Data) -> str:
+    if "bridges" in segment:
+        return ", ".join(f"bridge {bridge} in {machine}" for machine, bridge in segment["bridges"].items())
+    return "veth pair" if segment["kind"] == "veth" else f"bridge {segment['bridge']} {segment['gateway']}"
 
 
 def _links(place: Place, bars: dict[str, float]) -> t.Iterator[Shape]:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import Interface, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
+    Interface,
+    bridges,
+    interfaces,
+)
 
 try:
     import netaddr
@@ -16,13 +20,17 @@ except ImportError:  # the inventory plugin says what is missing
     netaddr = None
 
 # Where allocation begins in a segment of at least 256 addresses, so that a reader tells nodes (.11 and up) from
-# namespaces (.201 and up) at a glance. In a smaller segment both begin at the start.
-FIRST = {"nodes": 11, "namespaces": 201}
+# namespaces (.201 and up) at a glance; bridges have gateways' addresses. In a smaller segment both begin at the start.
+FIRST = {"bridges": 1, "nodes": 11, "namespaces": 201}
 
 
-def gateway(segment: dict[str, t.Any]) -> str | None:
-    """The host's own address on a segment's bridge: the first one unless the file names another; a wire has none."""
-    if segment.get("kind") == "veth":
+def gateway(topology: dict[str, t.Any], name: str) -> str | None:
+    """The host's own address on a segment's bridge: the first one unless the file names another.
+
+    A segment without a bridge on the host, a wire or one with bridges in namespaces, has none.
+    """
+    segment = topology["segments"][name]
+    if segment.get("kind") == "veth" or name in bridges(topology):
         return None
     return segment.get("gateway") or str(netaddr.IPNetwork(segment["cidr"])[1])
 
@@ -30,10 +38,11 @@ def gateway(segment: dict[str, t.Any]) -> str | None:
 def allocate(topology: dict[str, t.Any]) -> dict[Interface, str]:
     """The address of every interface of a valid topology.
 
-    Addresses that the file gives are set aside first; then nodes and after them namespaces take the next free one, in
-    the order of their names. Adding a machine can therefore move the addresses of those sorted behind it.
+    Addresses that the file gives are set aside first; then bridges take the first free ones; then nodes and after them
+    namespaces take the next free one, in the order of their names. Adding a machine can therefore move the addresses of
+    those sorted behind it.
     """
-    taken: set[str | None] = {gateway(segment) for segment in topology["segments"].values()}
+    taken: set[str | None] = {gateway(topology, name) for name in topology["segments"]}
     addresses = {interface: interface.address for interface in interfaces(topology) if interface.address}
     taken.update(addresses.values())
     free = {
@@ -41,9 +50,10 @@ def allocate(topology: dict[str, t.Any]) -> dict[Interface, str]:
         for name, segment in topology["segments"].items()
         for section in FIRST
     }
-    for interface in interfaces(topology):
+    for interface in sorted(interfaces(topology), key=lambda interface: interface.kind != "bridge"):
         if interface not in addresses:
-            addresses[interface] = next(free[interface.segment, interface.section])
+            place = "bridges" if interface.kind == "bridge" else interface.section
+            addresses[interface] = next(free[interface.segment, place])
             taken.add(addresses[interface])
     return addresses
 

@@ -44,6 +44,14 @@ def _leaves(change: Data, path: str = "") -> t.Iterator[tuple[str, t.Any]]:
             yield f"{path}{key}".removeprefix("namespaces."), value
 
 
+def link_state_problems(compiled: Data) -> t.Iterator[Problem]:
+    """What link_state would refuse of a namespace's own links, routes and so on: their places are those in the file."""
+    try:
+        desired_state(compiled["link_state"])
+    except LinkStateError as error:
+        yield from (Problem(*vars(problem).values()) for problem in error.problems)
+
+
 def change_problems(compiled: Data) -> t.Iterator[Problem]:
     """Changes that link_state would refuse, or that break nothing. The topology must be valid otherwise."""
     for name, check in compiled["checks"].items():

@@ -14,13 +14,19 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import OVERHEAD, device_name
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import in_order
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_link_state import link_state
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
+    Interface,
+    bridges,
+    in_order,
+    interfaces,
+)
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_link_state import PARTS, link_state
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import (
     group_name,
     link_name,
     mac_address,
     netns_name,
+    port_name,
 )
 
 try:
@@ -43,7 +49,7 @@ def compile_topology(topology: Data) -> Data:
         "name": name,
         "group": group_name(name),
         "description": topology["description"],
-        "segments": {key: _segment(name, key, segment) for key, segment in in_order(topology["segments"])},
+        "segments": {key: _segment(topology, key, segment) for key, segment in in_order(topology["segments"])},
         **_machines(topology),
     }
     if "cluster" in topology:
@@ -55,36 +61,54 @@ def compile_topology(topology: Data) -> Data:
     return compiled
 
 
-def _segment(topology: str, name: str, segment: Data) -> Data:
+def _segment(topology: Data, name: str, segment: Data) -> Data:
     common = {"kind": segment["kind"], "cidr": segment["cidr"], "mtu": segment["mtu"]}
+    inside = bridges(topology).get(name)
+    if inside:
+        return {**common, "bridges": {machine: bridge.name for machine, bridge in inside.items()}}
     if segment["kind"] == "veth":
         return common
-    return {**common, "bridge": link_name(topology, name), "gateway": gateway(segment)}
+    return {**common, "bridge": link_name(topology["name"], name), "gateway": gateway(topology, name)}
 
 
 def _machines(topology: Data) -> Data:
     """The nodes and the namespaces, each with its interfaces."""
     machines: Data = {
         "nodes": {key: _node(topology["name"], key, node) for key, node in in_order(topology["nodes"])},
-        "namespaces": {key: _machine(topology["name"], key) for key, dummy in in_order(topology["namespaces"])},
+        "namespaces": {
+            key: _namespace(topology["name"], key, given) for key, given in in_order(topology["namespaces"])
+        },
     }
-    for interface, address in allocate(topology).items():
-        segment = topology["segments"][interface.segment]
-        key = (topology["name"], interface.machine, interface.name)
+    addresses = allocate(topology)
+    for interface in interfaces(topology):
+        segment, address = topology["segments"][interface.segment], addresses[interface]
         machine = machines[interface.section][interface.machine]
         machine.setdefault("address", address)
         machine.setdefault("interfaces", {})[interface.name] = {
             "segment": interface.segment,
-            **({"peer": link_name(*key)} if segment["kind"] == "bridge" else {}),
+            **_plug(topology, interface),
             "address": f"{address}/{netaddr.IPNetwork(segment['cidr']).prefixlen}",
-            "mac": (interface.mac or mac_address(*key)).lower(),
+            "mac": (interface.mac or mac_address(topology["name"], interface.machine, interface.name)).lower(),
             "mtu": segment["mtu"],
         }
     return machines
 
 
-def _machine(topology: str, name: str) -> Data:
-    return {"name": name, "netns": netns_name(topology, name)}
+def _plug(topology: Data, interface: Interface) -> Data:
+    """How an interface is on its segment: as a bridge, or by a veth whose far end is `peer`, on the host or in `at`."""
+    inside = bridges(topology).get(interface.segment)
+    if interface.kind == "bridge":
+        return {"kind": "bridge"}
+    if inside:
+        return {"at": interface.at or next(iter(inside)), "peer": port_name(interface.machine, interface.name)}
+    if topology["segments"][interface.segment]["kind"] == "veth":
+        return {}
+    return {"peer": link_name(topology["name"], interface.machine, interface.name)}
+
+
+def _namespace(topology: str, name: str, given: Data) -> Data:
+    parts = {key: given[key] for key in PARTS if given.get(key)}
+    return {"name": name, "netns": netns_name(topology, name), **parts}
 
 
 def _node(topology: str, name: str, node: Data) -> Data:
@@ -120,7 +144,7 @@ def _cni(cni: Data, compiled: Data) -> Data:
 def _check(check: Data, state: Data) -> Data:
     if "from" not in check:
         return check
-    protocols = {"services": ["tcp", "udp"], "dns": ["udp"]}.get(check["to"], ["icmp", "tcp", "udp"])
+    protocols = {"services": ["tcp", "udp"], "dns": ["udp"]}.get(str(check["to"]), ["icmp", "tcp", "udp"])
     compiled = {"protocols": protocols, "expect": "ok", **check}
     if "change" in check.get("break", {}):
         compiled["break"] = {**check["break"], "link_state": merge_patch(state, check["break"]["change"])}
@@ -130,6 +154,9 @@ def _check(check: Data, state: Data) -> Data:
 def _needs(compiled: Data) -> list[str]:
     """The kernel features that preflight must try on this host."""
     needs = {"netns", "veth", *(segment["kind"] for segment in compiled["segments"].values())}
+    links = [link for body in compiled["link_state"]["namespaces"].values() for link in body["links"].values()]
+    # What is not valid comes by here as well: link_state itself tells what is wrong with it.
+    needs |= {link["kind"] for link in links if isinstance(link, dict) and "kind" in link}
     if "cluster" in compiled:
         needs |= {compiled["cluster"]["proxy_mode"], compiled["cluster"]["cni"]["backend"]}
     return sorted(needs)

@@ -19,6 +19,8 @@ class Interface(t.NamedTuple):
     segment: str | None
     address: str | None
     mac: str | None
+    kind: str | None = "veth"
+    at: str | None = None  # the namespace whose bridge it is plugged into
 
 
 def natural(name: str) -> list[str | int]:
@@ -41,6 +43,15 @@ def interfaces(topology: dict[str, t.Any]) -> list[Interface]:
     ]
 
 
+def bridges(topology: dict[str, t.Any]) -> dict[str, dict[str, Interface]]:
+    """The bridges in namespaces: segment to namespace to the interface that is the bridge."""
+    found: dict[str, dict[str, Interface]] = {}
+    for interface in interfaces(topology):
+        if (interface.section, interface.kind) == ("namespaces", "bridge") and interface.segment:
+            found.setdefault(interface.segment, {})[interface.machine] = interface
+    return found
+
+
 def first_of_nodes(topology: dict[str, t.Any]) -> list[Interface]:
     """Each node's first interface, which carries the node's own address and its default route."""
     first: dict[str, Interface] = {}
@@ -60,4 +71,5 @@ def _of_machine(section: str, machine: str, entry: dict[str, t.Any]) -> t.Iterat
 
 
 def _interface(path: str, section: str, machine: str, name: str, values: dict[str, t.Any]) -> Interface:
-    return Interface(path, section, machine, name, values.get("segment"), values.get("address"), values.get("mac"))
+    given = {key: values.get(key) for key in ("segment", "address", "mac", "at")}
+    return Interface(path, section, machine, name, kind=values.get("kind", "veth"), **given)

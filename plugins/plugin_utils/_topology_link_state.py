@@ -7,20 +7,35 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
+
 Data = dict[str, t.Any]
+
+
+# What a namespace of the topology file may say in the module's own words.
+PARTS = ("links", "routes", "sysctls", "nat", "rules")
 
 
 def link_state(compiled: Data) -> Data:
     """All of the host's links and namespaces of a compiled topology, as that module wants them."""
     machines = [*compiled["nodes"].values(), *compiled["namespaces"].values()]
-    bridges = {name: segment for name, segment in compiled["segments"].items() if segment["kind"] == "bridge"}
-    links = dict(_bridge(name, segment) for name, segment in bridges.items())
+    on_host = {name: segment for name, segment in compiled["segments"].items() if "bridge" in segment}
+    links = dict(_bridge(name, segment) for name, segment in on_host.items())
+    namespaces = {machine["name"]: _namespace(machine, compiled) for machine in machines}
     for machine in machines:
-        links.update(_veths(machine, bridges))
-    namespaces = {machine["name"]: _namespace(machine, bridges) for machine in machines}
-    for name in compiled["segments"].keys() - bridges.keys():
-        _join(namespaces, *_ends(machines, name))
-    return {"owner": compiled["name"], "state": "overridden", "links": links, "routes": [], "namespaces": namespaces}
+        for name, interface in machine["interfaces"].items():
+            if interface["segment"] in on_host:
+                bridge = on_host[interface["segment"]]["bridge"]
+                links[interface["peer"]] = _port(machine, name, interface, bridge)
+            elif "at" in interface:
+                bridge = compiled["segments"][interface["segment"]]["bridges"][interface["at"]]
+                ports = namespaces[interface["at"]]["links"]
+                ports[interface["peer"]] = _port(machine, name, interface, bridge)
+    for name, segment in compiled["segments"].items():
+        if segment["kind"] == "veth":
+            _join(namespaces, *_ends(machines, name))
+    bodies = {name: _with_parts(body, compiled["namespaces"].get(name, {})) for name, body in namespaces.items()}
+    return {"owner": compiled["name"], "state": "overridden", "links": links, "routes": [], "namespaces": bodies}
 
 
 def _ends(machines: list[Data], segment: str) -> list[tuple[str, str]]:
@@ -47,31 +62,51 @@ def _bridge(name: str, segment: Data) -> tuple[str, Data]:
     return segment["bridge"], {"kind": "bridge", "mark": name, "mtu": segment["mtu"], "addresses": addresses}
 
 
-def _veths(machine: Data, segments: Data) -> t.Iterator[tuple[str, Data]]:
-    for name, interface in machine["interfaces"].items():
-        if interface["segment"] not in segments:
-            continue
-        yield (
-            interface["peer"],
-            {
-                "kind": "veth",
-                "mark": f"{machine['name']}.{name}",
-                "mtu": interface["mtu"],
-                "master": segments[interface["segment"]]["bridge"],
-                "peer": {"name": name, "namespace": machine["name"]},
-            },
-        )
+def _port(machine: Data, name: str, interface: Data, bridge: str) -> Data:
+    """The end of an interface's veth that is a port of its segment's bridge."""
+    return {
+        "kind": "veth",
+        "mark": f"{machine['name']}.{name}",
+        "mtu": interface["mtu"],
+        "master": bridge,
+        "peer": {"name": name, "namespace": machine["name"]},
+    }
 
 
-def _namespace(machine: Data, bridges: Data) -> Data:
-    """The far ends and their default route, where the first interface is on a bridge.
-
-    The route has link scope: nothing answers for a foreign address, so no packet can leave by way of the host, yet
-    service addresses have a route until kube-proxy's rules see them.
-    """
+def _namespace(machine: Data, compiled: Data) -> Data:
+    """The links that follow from a machine's interfaces, and its default route."""
     links: Data = {"lo": {}}
     for name, interface in machine["interfaces"].items():
-        links[name] = {"mac": interface["mac"], "mtu": interface["mtu"], "addresses": [interface["address"]]}
+        kind = {"kind": "bridge"} if interface.get("kind") == "bridge" else {}
+        links[name] = {**kind, "mac": interface["mac"], "mtu": interface["mtu"], "addresses": [interface["address"]]}
     name, first = next(iter(machine["interfaces"].items()))
-    default = [{"to": "default", "dev": name, "scope": "link"}] if first["segment"] in bridges else []
-    return {"links": links, "routes": default}
+    return {"links": links, "routes": _default(name, first, compiled)}
+
+
+def _default(name: str, first: Data, compiled: Data) -> list[Data]:
+    """The default route by a machine's first interface.
+
+    On a bridge of the host it has link scope: nothing answers for a foreign address, so no packet can leave by way of
+    the host, yet service addresses have a route until kube-proxy's rules see them. A bridge in a namespace is its
+    members' router.
+    """
+    if "at" in first:
+        bridge = compiled["segments"][first["segment"]]["bridges"][first["at"]]
+        address = compiled["namespaces"][first["at"]]["interfaces"][bridge]["address"]
+        return [{"to": "default", "via": address.partition("/")[0]}]
+    on_host = "bridge" in compiled["segments"][first["segment"]] and first.get("kind") != "bridge"
+    return [{"to": "default", "dev": name, "scope": "link"}] if on_host else []
+
+
+def _with_parts(body: Data, given: Data) -> Data:
+    """A namespace's body with what the file says of it in the module's own words.
+
+    Given routes come first, so that they have the numbers that they have in the file.
+    """
+    routes = given.get("routes", [])
+    has_default = any(isinstance(route, dict) and route.get("to") == "default" for route in routes)
+    return {
+        "links": merge_patch(body["links"], given.get("links", {})),
+        "routes": [*routes, *([] if has_default else body["routes"])],
+        **{key: given[key] for key in PARTS[2:] if key in given},
+    }

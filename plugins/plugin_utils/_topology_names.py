@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+LONGEST = 15  # characters of a link's name: the kernel's IFNAMSIZ less its final zero
+
 
 def group_name(topology: str) -> str:
     """The inventory group of a topology: Ansible's group names have no hyphens, and a wrong name may have anything."""
@@ -26,6 +28,12 @@ def netns_name(topology: str, machine: str) -> str:
 def link_name(*parts: str) -> str:
     """The name on the host of a bridge (topology, segment) or of a veth's host end (topology, machine, interface)."""
     return f"rt-{_digest(parts)[:8]}"
+
+
+def port_name(machine: str, interface: str) -> str:
+    """The name, in the namespace of a bridge, of the end that is plugged into it: readable where that fits."""
+    name = f"{machine}.{interface}"
+    return name if len(name) <= LONGEST else link_name(machine, interface)
 
 
 def mac_address(*parts: str) -> str:

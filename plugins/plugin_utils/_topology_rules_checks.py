@@ -11,13 +11,15 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import CNI_BRIDGE, device_name
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import in_order, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order, interfaces
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
 
 Data = dict[str, t.Any]
 
 # The section that makes each kind of source and target.
 SECTION = {"pods": "cluster", "services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
+# Ends of a check that are machines.
+MACHINES = ("machines", "nodes", "namespaces")
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", "nodes", "namespaces")
 
@@ -29,16 +31,45 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
             continue
         path = f"checks.{name}"
         for key in ("from", "to"):
-            section = SECTION.get(check.get(key))
-            if section and (section not in topology or topology[section] == {}):
-                what = f"the topology has no {check[key]}"
-                yield Problem(f"{path}.{key}", what, f"add {section}, or remove the check")
+            yield from _end_problems(f"{path}.{key}", check.get(key), topology)
+        yield from _hops_problems(path, check, topology)
         yield from _protocol_problems(path, check)
         yield from _outcome_problems(path, check, topology)
         yield from _mechanism_problems(path, check, topology)
         if check.get("break"):
             yield from _break_problems(f"{path}.break", check["break"], topology)
             yield from _cut_problems(path, check, topology)
+
+
+def _end_problems(path: str, end: t.Any, topology: Data) -> t.Iterator[Problem]:
+    if isinstance(end, list):
+        yield from _name_problems(path, end, topology)
+        return
+    section = SECTION.get(end)
+    if section and (section not in topology or topology[section] == {}):
+        yield Problem(path, f"the topology has no {end}", f"add {section}, or remove the check")
+
+
+def _name_problems(path: str, names: list[str | None], topology: Data) -> t.Iterator[Problem]:
+    machines = {**(topology.get("nodes") or {}), **(topology.get("namespaces") or {})}
+    for number, name in enumerate(names):
+        if name is not None and name not in machines:
+            fix = did_you_mean(name, machines) if machines else "add it to namespaces"
+            yield Problem(f"{path}[{number}]", f"there is no machine {name}", fix)
+
+
+def _kind(end: t.Any) -> str | None:
+    """What an end of a check is, in one word: machines for a list of them."""
+    return "machines" if isinstance(end, list) else end
+
+
+def _hops_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
+    if not check.get("hops"):
+        return
+    yield from _name_problems(f"{path}.hops", check["hops"], topology)
+    if not {_kind(check.get("from")), _kind(check.get("to"))} <= {*MACHINES, None}:
+        what = "hops are looked for between nodes and namespaces alone"
+        yield Problem(f"{path}.hops", what, "remove hops, or name machines in from and to")
 
 
 def _protocol_problems(path: str, check: Data) -> t.Iterator[Problem]:
@@ -51,7 +82,7 @@ def _protocol_problems(path: str, check: Data) -> t.Iterator[Problem]:
 
 
 def _outcome_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
-    expect, ends = check.get("expect"), (check.get("from"), check.get("to"))
+    expect, ends = check.get("expect"), (_kind(check.get("from")), _kind(check.get("to")))
     if "dns" in _outcomes(expect) and ends[1] not in ("dns", None):
         yield Problem(f"{path}.expect", "dns is an outcome of asking for a name alone", "use another outcome")
     for key, outcomes in expect.items() if isinstance(expect, dict) else [("", expect)]:
@@ -91,6 +122,11 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     key = next((key for key in ("mechanism", "mtu") if check.get(key)), None)
     if key is None:
         return
+    if check[key] == "bridge":
+        if not bridges(topology):
+            fix = "give an interface of a namespace kind: bridge, or remove the check"
+            yield Problem(f"{path}.{key}", "no namespace has a bridge", fix)
+        return
     if "cluster" not in topology:
         yield Problem(f"{path}.{key}", "the topology has no cluster", "add cluster, or remove the check")
     elif _too_few_nodes(topology):
@@ -109,7 +145,7 @@ def _cut_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]
     """A change of the link state cuts off pairs of namespaces, and says what they see then."""
     if "pairs" not in check["break"]:
         return
-    if {check.get("from"), check.get("to")} != {"namespaces"}:
+    if not {_kind(check.get("from")), _kind(check.get("to"))} <= {"machines", "namespaces", None}:
         what = "a change of the link state is tried from namespaces to namespaces"
         yield Problem(f"{path}.break.change", what, "write from: namespaces, to: namespaces")
     if "ok" in _outcomes(check.get("expect", "ok")):

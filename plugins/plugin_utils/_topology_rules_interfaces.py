@@ -27,6 +27,7 @@ def segment_problems(topology: Data) -> t.Iterator[Problem]:
     """Gateways outside of their segment, segments with fewer addresses than interfaces, and wires with not two ends."""
     for name, segment in in_order(topology.get("segments")):
         ends = [interface for interface in interfaces(topology) if interface.segment == name]
+        yield from _bridge_problems(f"segments.{name}", segment or {}, ends)
         if segment and segment.get("kind") == "veth":
             yield from _wire_problems(f"segments.{name}", segment, ends)
         elif segment and segment.get("cidr"):
@@ -34,6 +35,45 @@ def segment_problems(topology: Data) -> t.Iterator[Problem]:
             yield from _size_problems(f"segments.{name}.cidr", network, len(ends))
             if network.prefixlen <= LONGEST_PREFIX and segment.get("gateway"):
                 yield from _host_problems(f"segments.{name}.gateway", segment["gateway"], network)
+
+
+def _bridge_problems(path: str, segment: Data, ends: list[Interface]) -> t.Iterator[Problem]:
+    """Bridges in namespaces where none can be, and interfaces that are not told which of them they are plugged into."""
+    bridges = {end.machine: end for end in ends if (end.section, end.kind) == ("namespaces", "bridge")}
+    if segment.get("gateway") and (bridges or segment.get("kind") == "veth"):
+        what = "the segment has no bridge on this host, whose address this would be"
+        yield Problem(f"{path}.gateway", what, "remove gateway; a bridge in a namespace has an address of its own")
+    for end in ends:
+        if end.kind == "bridge":
+            yield from _place_of_bridge(end, segment, bridges.get(end.machine, end))
+        elif bridges and end.section == "nodes":
+            what = f"node {end.machine} cannot be on a bridge in a namespace: this host would not reach it"
+            yield Problem(f"{end.path}.segment", what, "put it on a segment with its bridge on this host")
+        elif end.at not in bridges and (end.at or len(bridges) > 1):
+            yield _unplugged(end, sorted(bridges))
+
+
+def _place_of_bridge(end: Interface, segment: Data, chosen: Interface) -> t.Iterator[Problem]:
+    path = f"{end.path}.kind"
+    if end.section == "nodes":
+        yield Problem(path, "a node's interface cannot be a bridge", "put the bridge in a namespace, or remove kind")
+    elif segment.get("kind") == "veth":
+        yield Problem(path, "a veth pair has no bridge", "remove kind, or let the segment be of kind bridge")
+    elif end != chosen:
+        yield Problem(path, f"{chosen.name} is a bridge of the segment already", "keep one of them in a namespace")
+    if end.at:
+        yield Problem(f"{end.path}.at", "a bridge is plugged into nothing", "remove at")
+
+
+def _unplugged(end: Interface, names: list[str]) -> Problem:
+    if not names:
+        return Problem(f"{end.path}.at", f"segment {end.segment} has no bridge in a namespace", "remove at")
+    if end.at:
+        return Problem(
+            f"{end.path}.at", f"segment {end.segment} has no bridge in {end.at}", did_you_mean(end.at, names)
+        )
+    what = f"segment {end.segment} has bridges in {', '.join(names)}, and it is not told which"
+    return Problem(f"{end.path}.at", what, f"add it, for instance at: {names[0]}")
 
 
 def _wire_problems(path: str, segment: Data, ends: list[Interface]) -> t.Iterator[Problem]:
@@ -45,8 +85,6 @@ def _wire_problems(path: str, segment: Data, ends: list[Interface]) -> t.Iterato
         if end.section == "nodes":
             what = f"node {end.machine} cannot be on a veth pair: this host would not reach it"
             yield Problem(f"{end.path}.segment", what, "put it on a segment of kind bridge")
-    if segment.get("gateway"):
-        yield Problem(f"{path}.gateway", "a veth pair has no end on this host", "remove gateway, or use kind: bridge")
     if segment.get("cidr") and netaddr.IPNetwork(segment["cidr"]).prefixlen > LONGEST_PREFIX:
         yield Problem(f"{path}.cidr", "holds fewer than two hosts", f"use a prefix of /{LONGEST_PREFIX} or shorter")
 
@@ -68,7 +106,7 @@ def interface_problems(topology: Data) -> t.Iterator[Problem]:
     macs = dict(_derived_macs(topology))
     for interface in interfaces(topology):
         if segments and interface.segment:
-            yield from _place_problems(interface, segments)
+            yield from _place_problems(interface, topology)
         if interface.address:
             yield from _duplicate(f"{interface.path}.address", interface.address, addresses)
         if interface.mac:
@@ -83,7 +121,8 @@ def _derived_macs(topology: Data) -> t.Iterator[tuple[str, str]]:
             yield mac, f"{interface.path}.mac (derived)"
 
 
-def _place_problems(interface: Interface, segments: Data) -> t.Iterator[Problem]:
+def _place_problems(interface: Interface, topology: Data) -> t.Iterator[Problem]:
+    segments = topology["segments"]
     if interface.segment not in segments:
         what = f"there is no segment {interface.segment}"
         yield Problem(f"{interface.path}.segment", what, did_you_mean(interface.segment, segments))
@@ -94,7 +133,7 @@ def _place_problems(interface: Interface, segments: Data) -> t.Iterator[Problem]
     path, network = f"{interface.path}.address", netaddr.IPNetwork(segment["cidr"])
     if network.prefixlen <= LONGEST_PREFIX:
         yield from _host_problems(path, interface.address, network)
-        if interface.address == gateway(segment):
+        if interface.address == gateway(topology, interface.segment):
             what = f"{interface.address} is the gateway of segment {interface.segment}"
             yield Problem(path, what, "use another, or leave it out to have one allocated")
 

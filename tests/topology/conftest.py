@@ -16,6 +16,7 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import claims as learned_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
@@ -66,6 +67,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             (*group, state) for group in groups if "break" in checks[group[0]] for state in ("broken", "repaired")
         ],
         "control": [(name,) for name, check in checks.items() if "break" in check],
+        "learned": [
+            (name, claim)
+            for name, check in checks.items()
+            if check.get("mechanism") == "bridge"
+            for claim in learned_claims(topology)
+        ],
         "claim": [(name, claim) for name in mechanisms for claim in claims(topology)],
         "stream": [(name, stream) for name in mechanisms for stream in streams(topology)],
         "capture": [(name, node, key) for name in mechanisms for node in nodes for key in CAPTURE_CLAIMS],
@@ -83,6 +90,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def case_word(value: t.Any) -> str:
     """A part of a test case's id."""
+    if hasattr(value, "bridge"):
+        return f"{value.machine}-{value.port}"
     if hasattr(value, "key"):
         return "-".join(filter(None, (value.node, value.key, value.peer)))
     if hasattr(value, "source"):

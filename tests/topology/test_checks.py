@@ -7,6 +7,8 @@ import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import Learned
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import faults as learned_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
@@ -51,6 +53,13 @@ def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, re
     name, promised = claim
     faults = claim_faults(promised, snapshots[promised.node], lab.topology, vteps(lab.objects))
     results.claim(Promise(name, promised.title, promised.node, promised.command), faults)
+    fail(faults)
+
+
+def test_learned(learned: tuple[str, Learned], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+    name, promised = learned
+    faults = learned_faults(promised, lab.learned(promised.netns, promised.bridge))
+    results.claim(Promise(name, promised.title, promised.machine, promised.command), faults)
     fail(faults)
 
 

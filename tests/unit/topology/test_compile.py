@@ -199,3 +199,44 @@ def test_names_and_addresses_of_machines_are_unique_and_fit(flannel_vxlan):
         assert first & 1 == 0, "a multicast address"
         assert first & 2 == 2, "an address of some manufacturer"
     assert all(len(name) <= 15 for name in result["link_state"]["links"])
+
+
+MACHINES = {
+    "segments": {"wan": {"cidr": "172.30.20.0/24"}, "lan": {"cidr": "10.1.1.0/24", "mtu": 1400}},
+    "namespaces": {
+        "m1": {
+            "interfaces": {"br0": {"segment": "lan", "kind": "bridge"}, "eth0": {"segment": "wan"}},
+            "links": {"br0": {"addresses": ["10.1.1.1/24", "10.3.0.1/16"]}},
+            "routes": [{"to": "10.2.0.0/16", "via": "172.30.20.202"}],
+        },
+        "m2": {"interfaces": {"br0": {"segment": "lan", "kind": "bridge"}, "eth0": {"segment": "wan"}}},
+        "a": {"segment": "lan", "at": "m1"},
+        "b-with-a-long-name": {"segment": "lan", "at": "m2", "routes": [{"to": "default", "via": "10.1.1.1"}]},
+    },
+}
+
+
+def test_bridges_in_namespaces_carry_the_segment():
+    result = compiled(pair(**MACHINES), "pair")
+    assert result["segments"]["lan"] == {
+        "kind": "bridge",
+        "cidr": "10.1.1.0/24",
+        "mtu": 1400,
+        "bridges": {"m1": "br0", "m2": "br0"},
+    }
+    assert next(iter(result["link_state"]["links"].values()))["mark"] == "wan", "only the other is on the host"
+    m1, m2 = (result["link_state"]["namespaces"][name]["links"] for name in ("m1", "m2"))
+    peer = {"name": "eth0", "namespace": "a"}
+    assert m1["a.eth0"] == {"kind": "veth", "mark": "a.eth0", "mtu": 1400, "master": "br0", "peer": peer}
+    assert [name for name in m2 if name.startswith("rt-")], "a name that does not fit is hashed"
+    assert (m1["br0"]["kind"], m2["br0"]["addresses"]) == ("bridge", ["10.1.1.2/24"])
+
+
+def test_a_namespace_in_the_modules_own_words():
+    bodies = compiled(pair(**MACHINES), "pair")["link_state"]["namespaces"]
+    assert bodies["m1"]["links"]["br0"]["addresses"] == ["10.1.1.1/24", "10.3.0.1/16"]
+    assert bodies["m1"]["routes"] == [{"to": "10.2.0.0/16", "via": "172.30.20.202"}], "its first interface is a bridge"
+    assert bodies["a"]["routes"] == [{"to": "default", "via": "10.1.1.1"}], "by the bridge that it is plugged into"
+    assert bodies["b-with-a-long-name"]["routes"] == [{"to": "default", "via": "10.1.1.1"}], (
+        "in place of the derived one"
+    )
