@@ -56,12 +56,13 @@ def agent(jobs: list[Data]) -> str:
 def server(end: Endpoint) -> str:
     """Run the probe server of an endpoint, in its namespace where it is one, until standard input closes."""
     prefix = f"ip netns exec {end.namespace.rpartition('/')[2]} " if end.namespace else ""
-    return prefix + python(SERVER, end.name, end.address, str(end.ports["tcp"]), str(end.ports["udp"]))
+    return prefix + python(SERVER, end.answers[0], end.address, str(end.ports["tcp"]), str(end.ports["udp"]))
 
 
-def capture(interface: str) -> str:
+def capture(interface: str, netns: str = "") -> str:
     """Write a pcap file of an interface to standard output until standard input closes; SSH carries it, so not SSH."""
-    dump = f"tcpdump -i {interface} -n -U --immediate-mode -B 16384 -s {SNAPLEN} -w - not tcp port 22"
+    prefix = f"ip netns exec {netns} " if netns else ""
+    dump = f"{prefix}tcpdump -i {interface} -n -U --immediate-mode -B 16384 -s {SNAPLEN} -w - not tcp port 22"
     return f"{dump} & child=$!; cat >/dev/null; sleep 0.3; kill $child; wait $child"
 
 

@@ -27,7 +27,10 @@ VXLAN_I_FLAG = 0x08  # the VNI is valid
 
 @dataclasses.dataclass(frozen=True)
 class Packet:
-    """An IPv4 packet. length is the header's total length in bytes; data is what was captured behind the IP header."""
+    """An IPv4 packet. length is the header's total length in bytes; data is what was captured behind the IP header.
+
+    In VXLAN, frame is the Ethernet frame inside, and inner the packet in that where it is IPv4.
+    """
 
     source: str
     destination: str
@@ -38,6 +41,7 @@ class Packet:
     data: bytes
     vni: int | None = None
     inner: Packet | None = None
+    frame: bytes = b""
 
 
 def frames(capture: bytes) -> t.Iterator[bytes]:
@@ -78,6 +82,7 @@ def ipv4(data: bytes, vxlan_port: int | None) -> Packet | None:
         data=payload,
         vni=tunnel[0] if tunnel else None,
         inner=ipv4(tunnel[1], None) if tunnel else None,
+        frame=tunnel[1] if tunnel else b"",
     )
 
 

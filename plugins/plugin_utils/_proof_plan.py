@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import itertools
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Hop, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import address, chosen, hops, targets
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 
 WORKLOAD = "reftopo-verify"  # namespace of the test workload, roles/verify/templates/workload.yaml.j2
 SERVICE = "agnhost"
@@ -34,14 +35,6 @@ def names(topology: Data, kind: str | list[str]) -> dict[str, str | None]:
     return found[kind]
 
 
-def chosen(found: dict[str, list[Endpoint]], kind: str | list[str]) -> list[Endpoint]:
-    """The endpoints of a kind, or of a list of machines."""
-    if isinstance(kind, str):
-        return found[kind]
-    machines = {end.name: end for end in (*found["nodes"], *found["namespaces"])}
-    return [machines[name] for name in kind]
-
-
 def underlay(node: Data) -> str:
     """The interface by which a node reaches the others: its first by name."""
     return min(node["interfaces"])
@@ -55,17 +48,12 @@ def asked_names(topology: Data) -> list[str]:
 
 def protocols(check: Data) -> list[str]:
     """The protocols of a check's probes; a trace finds who forwards them."""
-    named = check.get("protocols") or PROTOCOLS.get(str(check["to"]), ["icmp", "tcp", "udp"])
-    return [*named, "trace"] if "hops" in check else named
-
-
-def hops(topology: Data, check: Data) -> tuple[Hop, ...]:
-    """The machines that forward a check's probes, with all their addresses."""
-    machines = {**topology["nodes"], **topology["namespaces"]}
-    return tuple(
-        Hop(name, frozenset(i["address"].partition("/")[0] for i in machines[name]["interfaces"].values()))
-        for name in check.get("hops", ())
+    named = (
+        check.get("protocols")
+        or list(check.get("ports", ()))
+        or PROTOCOLS.get(str(check["to"]), ["icmp", "tcp", "udp"])
     )
+    return [*named, "trace"] if "hops" in check else named
 
 
 def endpoints(topology: Data, objects: list[Data]) -> dict[str, list[Endpoint]]:
@@ -152,6 +140,8 @@ def expected_source(topology: Data, check: Data, source: Endpoint, target: Endpo
     Between pods it is the pod's own even if the check does not say so: Kubernetes' network model has no NAT there. And
     what a pod sends to its own node does not leave it, so nothing masquerades it.
     """
+    if check["from"] != "pods" and "source" in check:
+        return address(topology, check["source"])
     whose = check.get("source") or ("pod" if check["from"] == check["to"] == "pods" else None)
     if whose == "node" and source.node != target.node:
         return str(topology["nodes"][source.node]["address"])
@@ -174,8 +164,8 @@ def reach_probes(
             control,
             hops=hops(topology, check) if protocol == "trace" else (),
         )
-        for source in chosen(found, check["from"])
-        for target in chosen(found, check["to"])
+        for source in chosen(topology, found, check["from"])
+        for target in targets(topology, found, check)
         for protocol in protocols(check)
     ]
 

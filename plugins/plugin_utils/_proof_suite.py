@@ -18,7 +18,9 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, Machine, held_together, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
@@ -85,20 +87,35 @@ class Lab:
         return outcomes
 
     def captures(self) -> list[tuple[Machine, str, str]]:
-        """A capture on every node's underlay interface, ready to be held."""
+        """A capture on the underlay interface of every node, or of every namespace with a tunnel, ready to be held."""
+        if "cluster" not in self.topology:
+            host = self.machines[HOST]
+            return [
+                (dataclasses.replace(host, name=name), commands.capture(end.underlay, end.netns), commands.LISTENING)
+                for name, end in tunnel.tunnels(self.topology).items()
+            ]
         interfaces = {name: plan.underlay(node) for name, node in self.topology["nodes"].items()}
         return [(node, commands.capture(interfaces[node.name]), commands.LISTENING) for node in self.nodes]
 
     def servers(self) -> list[tuple[Machine, str, str]]:
-        """A server on every node and namespace that is a target of a check, ready to be held."""
-        kinds = [check["to"] for check in self.topology["checks"].values() if "to" in check]
-        targets = {end.name: end for kind in kinds for end in plan.chosen(self.endpoints, kind)}
-        machines = (end for end in targets.values() if end.kind in ("nodes", "namespaces"))
-        return [(self.machines[end.machine], commands.server(end), READY) for end in machines]
+        """A server on every node and namespace that a check wants an answer of, ready to be held."""
+        wanted = ends.servers(self.topology, self.endpoints)
+        return [(self.machines[end.machine], commands.server(end), READY) for end in wanted]
 
-    def learned(self, netns: str, bridge: str) -> list[Data]:
-        """The FDB of a bridge in a namespace, as `bridge -j` prints it."""
-        return t.cast("list[Data]", json.loads(self.machines[HOST].run(f"bridge -n {netns} -j fdb show br {bridge}")))
+    def tunnel_port(self, machine: str) -> int:
+        """The UDP port of the VXLAN packets that a machine sends; 0 where it sends none."""
+        if "cluster" in self.topology:
+            return int(self.topology["cluster"]["cni"].get("port", 0))
+        return tunnel.tunnels(self.topology)[machine].port
+
+    def forget(self) -> None:
+        """Let the namespaces of a topology with tunnels of its own forget what they have learned."""
+        if "cluster" not in self.topology and tunnel.tunnels(self.topology):
+            self.machines[HOST].run(tunnel.forget(self.topology))
+
+    def fdb(self, netns: str, selector: str) -> list[Data]:
+        """The FDB in a namespace of `br NAME` or `dev NAME`, as `bridge -j` prints it."""
+        return t.cast("list[Data]", json.loads(self.machines[HOST].run(f"bridge -n {netns} -j fdb show {selector}")))
 
 
 def call_agent(machine: Machine, probes: list[Probe]) -> list[Data]:
@@ -116,7 +133,9 @@ def healthy_probes(lab: Lab) -> list[Probe]:
     """All probes of the lab as it is, what the captures need included."""
     probes: list[Probe] = []
     for name, check in lab.topology["checks"].items():
-        if check.get("mechanism") == "vxlan":
+        if check.get("mechanism") == "vxlan" and "cluster" not in lab.topology:
+            probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
+        elif check.get("mechanism") == "vxlan":
             probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)
         elif "mtu" in check:
             probes += plan.mtu_probes(lab.topology, name, lab.endpoints)
@@ -129,9 +148,9 @@ def healthy(lab: Lab) -> Evidence:
     """Ask everything of the lab as it is, and capture on all nodes meanwhile."""
     captured = any(check.get("mechanism") == "vxlan" or "mtu" in check for check in lab.topology["checks"].values())
     with held_together(lab.servers()), held_together(lab.captures() if captured else []) as held:
+        lab.forget()
         outcomes = lab.ask(healthy_probes(lab))
-    port = lab.topology.get("cluster", {}).get("cni", {}).get("port", 0)
-    captures = {one.name: capture_packets(one.name, one.output, one.log, port) for one in held}
+    captures = {one.name: capture_packets(one.name, one.output, one.log, lab.tunnel_port(one.name)) for one in held}
     return Evidence(lab.topology, lab.endpoints.get("pods", []), outcomes, captures)
 
 
@@ -189,5 +208,7 @@ def _broken_and_repaired(
     down, repaired = control_names(lab.topology["checks"][name])
     with held_together(lab.servers()):
         with breaking:
+            lab.forget()
             while_down = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, down, broken=True))
+        lab.forget()
         return while_down, lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, repaired))

@@ -145,6 +145,7 @@ def _check(check: Data, state: Data) -> Data:
     if "from" not in check:
         return check
     protocols = {"services": ["tcp", "udp"], "dns": ["udp"]}.get(str(check["to"]), ["icmp", "tcp", "udp"])
+    protocols = list(check["ports"]) if "ports" in check else protocols
     compiled = {"protocols": protocols, "expect": "ok", **check}
     if "change" in check.get("break", {}):
         compiled["break"] = {**check["break"], "link_state": merge_patch(state, check["break"]["change"])}

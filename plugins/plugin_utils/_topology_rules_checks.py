@@ -21,7 +21,7 @@ SECTION = {"pods": "cluster", "services": "cluster", "dns": "cluster", "nodes": 
 # Ends of a check that are machines.
 MACHINES = ("machines", "nodes", "namespaces")
 # Targets that see the packet's source address as the pod's node sent it.
-SEES_SOURCE = ("pods", "nodes", "namespaces")
+SEES_SOURCE = ("pods", *MACHINES)
 
 
 def check_problems(topology: Data) -> t.Iterator[Problem]:
@@ -33,6 +33,7 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
         for key in ("from", "to"):
             yield from _end_problems(f"{path}.{key}", check.get(key), topology)
         yield from _hops_problems(path, check, topology)
+        yield from _answer_problems(path, check, topology)
         yield from _protocol_problems(path, check)
         yield from _outcome_problems(path, check, topology)
         yield from _mechanism_problems(path, check, topology)
@@ -43,19 +44,27 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
 
 def _end_problems(path: str, end: t.Any, topology: Data) -> t.Iterator[Problem]:
     if isinstance(end, list):
-        yield from _name_problems(path, end, topology)
+        yield from _name_problems(path, end, topology, interfaces_too=path.endswith(".to"))
         return
     section = SECTION.get(end)
     if section and (section not in topology or topology[section] == {}):
         yield Problem(path, f"the topology has no {end}", f"add {section}, or remove the check")
 
 
-def _name_problems(path: str, names: list[str | None], topology: Data) -> t.Iterator[Problem]:
-    machines = {**(topology.get("nodes") or {}), **(topology.get("namespaces") or {})}
+def _name_problems(
+    path: str, names: list[str | None], topology: Data, interfaces_too: bool = False
+) -> t.Iterator[Problem]:
+    known = _references(topology, interfaces_too)
     for number, name in enumerate(names):
-        if name is not None and name not in machines:
-            fix = did_you_mean(name, machines) if machines else "add it to namespaces"
+        if name is not None and name not in known:
+            fix = did_you_mean(name, known) if known else "add it to namespaces"
             yield Problem(f"{path}[{number}]", f"there is no machine {name}", fix)
+
+
+def _references(topology: Data, interfaces_too: bool) -> list[str]:
+    """How a check may name machines: by name, and with an interface of theirs behind a dot."""
+    machines = [*(topology.get("nodes") or {}), *(topology.get("namespaces") or {})]
+    return machines + [f"{one.machine}.{one.name}" for one in interfaces(topology) if interfaces_too]
 
 
 def _kind(end: t.Any) -> str | None:
@@ -70,6 +79,24 @@ def _hops_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem
     if not {_kind(check.get("from")), _kind(check.get("to"))} <= {*MACHINES, None}:
         what = "hops are looked for between nodes and namespaces alone"
         yield Problem(f"{path}.hops", what, "remove hops, or name machines in from and to")
+
+
+def _answer_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
+    """Another machine that answers, or by other ports, than the target itself."""
+    if check.get("answers"):
+        known = _references(topology, interfaces_too=False)
+        if check["answers"] not in known:
+            yield Problem(
+                f"{path}.answers", f"there is no machine {check['answers']}", did_you_mean(check["answers"], known)
+            )
+    for key in ("ports", "answers"):
+        if check.get(key) and _kind(check.get("to")) not in (*MACHINES, None):
+            yield Problem(f"{path}.{key}", "goes with machines as targets", f"remove {key}, or name machines in to")
+    for number, protocol in enumerate((check.get("protocols") or []) if check.get("ports") else []):
+        if protocol and protocol not in check["ports"]:
+            yield Problem(
+                f"{path}.protocols[{number}]", f"ports has none for {protocol}", "add one, or remove protocols"
+            )
 
 
 def _protocol_problems(path: str, check: Data) -> t.Iterator[Problem]:
@@ -91,7 +118,7 @@ def _outcome_problems(path: str, check: Data, topology: Data) -> t.Iterator[Prob
             yield Problem(where, "ok or something else proves nothing", "expect ok, or outcomes that are not")
     if isinstance(expect, dict):
         yield from _pair_problems(f"{path}.expect", ends, topology)
-    yield from _source_problems(path, check, ends)
+    yield from _source_problems(path, check, ends, topology)
 
 
 def _pair_problems(path: str, ends: tuple[str | None, str | None], topology: Data) -> t.Iterator[Problem]:
@@ -101,12 +128,21 @@ def _pair_problems(path: str, ends: tuple[str | None, str | None], topology: Dat
         yield Problem(path, "cross-node has nothing to try with one node", "add a node, or expect one outcome")
 
 
-def _source_problems(path: str, check: Data, ends: tuple[str | None, str | None]) -> t.Iterator[Problem]:
-    if not check.get("source"):
+def _source_problems(
+    path: str, check: Data, ends: tuple[str | None, str | None], topology: Data
+) -> t.Iterator[Problem]:
+    source = check.get("source")
+    if not source:
         return
-    if ends[0] not in ("pods", None) or ends[1] not in (*SEES_SOURCE, None):
-        what = f"the source address is known only from pods to {', '.join(SEES_SOURCE)}"
-        yield Problem(f"{path}.source", what, "remove source")
+    known = ["node", "pod"] if ends[0] == "pods" else _references(topology, interfaces_too=True)
+    if ends[1] not in (*SEES_SOURCE, None):
+        yield Problem(
+            f"{path}.source",
+            f"the source address is known only of what reaches {', '.join(SEES_SOURCE)}",
+            "remove source",
+        )
+    elif ends[0] and source not in known:
+        yield Problem(f"{path}.source", f"from {ends[0]} there is no source {source}", did_you_mean(source, known))
     if check.get("protocols") == ["icmp"]:
         yield Problem(f"{path}.source", "an answer to icmp does not tell whom the target saw", "add tcp or udp")
 
@@ -121,6 +157,10 @@ def _outcomes(expect: t.Any) -> set[str]:
 def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
     key = next((key for key in ("mechanism", "mtu") if check.get(key)), None)
     if key is None:
+        return
+    if check[key] == "nat":
+        if not any((one or {}).get("nat") for one in (topology.get("namespaces") or {}).values()):
+            yield Problem(f"{path}.{key}", "no namespace has nat", "add nat to a namespace, or remove the check")
         return
     if check[key] == "bridge":
         if not bridges(topology):

@@ -19,7 +19,9 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import claims as learned_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_tunnel import claims as tunnel_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import CAPTURE_CLAIMS, Evidence, streams
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report import write_reports
@@ -58,7 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     topology = metafunc.config.stash[RESULTS].topology
     checks: dict[str, t.Any] = topology["checks"]
-    mechanisms = [name for name, check in checks.items() if check.get("mechanism") == "vxlan"]
+    overlays = [name for name, check in checks.items() if check.get("mechanism") == "vxlan"]
+    mechanisms = overlays if "cluster" in topology else []
     nodes = list(topology["nodes"])
     groups = plan.groups(topology)
     cases: dict[str, list[tuple[t.Any, ...]]] = {
@@ -73,6 +76,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             if check.get("mechanism") == "bridge"
             for claim in learned_claims(topology)
         ],
+        "translated": [
+            (name, claim)
+            for name, check in checks.items()
+            if check.get("mechanism") == "nat"
+            for claim in nat_claims(topology)
+        ],
+        "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],
         "claim": [(name, claim) for name in mechanisms for claim in claims(topology)],
         "stream": [(name, stream) for name in mechanisms for stream in streams(topology)],
         "capture": [(name, node, key) for name in mechanisms for node in nodes for key in CAPTURE_CLAIMS],
@@ -92,6 +102,10 @@ def case_word(value: t.Any) -> str:
     """A part of a test case's id."""
     if hasattr(value, "bridge"):
         return f"{value.machine}-{value.port}"
+    if hasattr(value, "rule"):
+        return f"{value.machine}-nat-{value.number}"
+    if hasattr(value, "protocol") and hasattr(value, "key"):
+        return "-".join(filter(None, (value.machine, value.key, value.peer, value.protocol)))
     if hasattr(value, "key"):
         return "-".join(filter(None, (value.node, value.key, value.peer)))
     if hasattr(value, "source"):

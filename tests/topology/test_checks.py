@@ -6,9 +6,12 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnels
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import Learned
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import faults as learned_faults
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
@@ -58,7 +61,23 @@ def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, re
 
 def test_learned(learned: tuple[str, Learned], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
     name, promised = learned
-    faults = learned_faults(promised, lab.learned(promised.netns, promised.bridge))
+    faults = learned_faults(promised, lab.fdb(promised.netns, f"br {promised.bridge}"))
+    results.claim(Promise(name, promised.title, promised.machine, promised.command), faults)
+    fail(faults)
+
+
+def test_translated(translated: tuple[str, nat.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+    name, promised = translated
+    faults = nat.faults(promised, lab.topology, lab.machines[HOST].run(promised.command))
+    results.claim(Promise(name, promised.title, promised.machine, promised.command), faults)
+    fail(faults)
+
+
+def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+    name, promised = tunnel
+    end = tunnels.tunnels(lab.topology)[promised.machine]
+    fdb = lab.fdb(end.netns, f"dev {end.device}") if promised.key == "learned" else []
+    faults = tunnels.faults(promised, healthy, fdb)
     results.claim(Promise(name, promised.title, promised.machine, promised.command), faults)
     fail(faults)
 

@@ -8,6 +8,7 @@ import json
 import pathlib
 
 import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Endpoint, ProofError
 
@@ -142,3 +143,30 @@ def test_names_are_asked_short_and_in_full(topology, endpoints):
         "agnhost.reftopo-verify.svc.cluster.local.",
     ]
     assert {(p.protocol, p.target.address) for p in probes} == {("dns", "10.98.0.1")}
+
+
+ROUTER = {"name": "m1", "address": "172.18.0.1", "netns": "n", "interfaces": {"eth0": {"address": "172.30.43.11/24"}}}
+OTHERS = {
+    name: {"name": name, "address": f"172.18.0.{number}", "netns": "n"} for name, number in (("c1", 2), ("c2", 3))
+}
+PUBLISHED = {
+    "nodes": {},
+    "namespaces": {"m1": ROUTER, **OTHERS},
+    "checks": {
+        "published": {"from": ["c2"], "to": ["m1.eth0"], "ports": {"tcp": 9090}, "answers": "c1", "source": "m1"},
+        "out": {"from": ["c1"], "to": ["m1"], "source": "m1.eth0"},
+    },
+}
+
+
+def test_a_port_that_somebody_else_answers():
+    found = plan.endpoints(PUBLISHED, [])
+    (probe,) = plan.reach_probes(PUBLISHED, "published", found)
+    assert (probe.target.name, probe.target.address, probe.target.answers) == ("m1.eth0", "172.30.43.11", ("c1",))
+    assert (probe.protocol, probe.target.ports, probe.expect_source) == ("tcp", {"tcp": 9090}, "172.18.0.1")
+    assert {probe.expect_source for probe in plan.reach_probes(PUBLISHED, "out", found)} == {None, "172.30.43.11"}
+
+
+def test_servers_are_where_an_answer_is_wanted():
+    found = ends.servers(PUBLISHED, plan.endpoints(PUBLISHED, []))
+    assert [(end.name, end.answers) for end in found] == [("c1", ("c1",)), ("m1", ("m1",))]

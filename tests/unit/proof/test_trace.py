@@ -8,6 +8,7 @@ import struct
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_trace import answer
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Endpoint, Hop, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
@@ -35,6 +36,7 @@ def test_answer(packet: bytes, said: str | None):
     assert answer(packet, 7) == said
 
 
+A = {"address": "10.0.0.1", "interfaces": {}}
 SOURCE, TARGET = (Endpoint(name, "namespaces", None, "10.0.0.1") for name in ("a", "b"))
 HOPS = (Hop("m1", frozenset({"10.1.0.1", "10.2.0.1"})), Hop("m2", frozenset({"10.2.0.2"})))
 PROBE = Probe("across", SOURCE, TARGET, "trace", hops=HOPS)
@@ -61,9 +63,9 @@ def test_silence_is_silence_on_any_way():
 
 def test_machines_by_name():
     m1 = {"interfaces": {"br0": {"address": "10.1.0.1/24"}, "eth0": {"address": "10.2.0.1/24"}}}
-    topology = {"nodes": {}, "namespaces": {"m1": m1, "a": {}, "b": {}}}
+    topology = {"nodes": {}, "namespaces": {"m1": m1, "a": A, "b": A}}
     check = {"from": ["a"], "to": ["b"], "hops": ["m1"], "protocols": ["tcp"]}
-    assert plan.hops(topology, check) == HOPS[:1]
+    assert ends.hops(topology, check) == HOPS[:1]
     assert plan.protocols(check) == ["tcp", "trace"]
     assert plan.names(topology, ["a"]) == {"a": None}
     found = {"nodes": [], "namespaces": [SOURCE, TARGET]}

@@ -1,0 +1,102 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a machine's connection tracking says of its address translation. Pure.
+
+This plugin util is PRIVATE to the collection. An entry holds a connection as it came, and the addresses and ports that
+its answers must have; where one is not the mirror image of the other, something was translated (net/netfilter/
+nf_nat_core.c). An entry of TCP stays for two minutes after the connection's end, one of UDP for half a minute.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
+
+FIELD = re.compile(r"\b(src|dst|sport|dport)=(\S+)")
+
+
+class Flow(t.NamedTuple):
+    """One direction of a tracked connection; ports are empty where the protocol has none."""
+
+    src: str
+    dst: str
+    sport: str = ""
+    dport: str = ""
+
+
+class Claim(t.NamedTuple):
+    """What is claimed of a machine: that a rule of its `nat` translated a connection."""
+
+    machine: str
+    netns: str
+    number: int
+    title: str
+    rule: dict[str, t.Any]
+
+    @property
+    def command(self) -> str:
+        """What shows the same to a person."""
+        return show(self.netns)
+
+
+def show(netns: str) -> str:
+    """Prints the tracked connections of a namespace; not every kernel has the file."""
+    return f"ip netns exec {netns} sh -c 'cat /proc/net/nf_conntrack 2>/dev/null || conntrack -L'"
+
+
+def claims(topology: Data) -> list[Claim]:
+    """One for each rule of each namespace's `nat`."""
+    return [
+        Claim(name, machine["netns"], number, _title(rule), rule)
+        for name, machine in topology["namespaces"].items()
+        for number, rule in enumerate(machine.get("nat", ()))
+    ]
+
+
+def _title(rule: Data) -> str:
+    if rule["action"] == "dnat":
+        return f"connections to {rule['protocol']} port {rule['port']} are answered by {rule['to']}"
+    ends = " ".join(f"{word} {rule[key]}" for key, word in (("source", "from"), ("destination", "to")) if key in rule)
+    return f"answers to connections {ends} come back to {rule.get('to', 'this machine')}"
+
+
+def flows(text: str) -> list[tuple[str, Flow, Flow]]:
+    """The tracked connections: protocol, as it came, and as its answers come."""
+    found = []
+    for line in text.splitlines():
+        fields = FIELD.findall(line)
+        half = next((index for index in range(1, len(fields)) if fields[index][0] == "src"), None)
+        protocol = re.search(r"\b(tcp|udp|icmp)\b", line)
+        if half and protocol:
+            found.append((protocol[1], Flow(**dict(fields[:half])), Flow(**dict(fields[half:]))))
+    return found
+
+
+def faults(claim: Claim, topology: Data, text: str) -> list[str]:
+    """What speaks against a claim; text is what `show` prints once the probes are through."""
+    tracked = flows(text)
+    matches = _redirected if claim.rule["action"] == "dnat" else _hidden
+    own = {one["address"].partition("/")[0] for one in topology["namespaces"][claim.machine]["interfaces"].values()}
+    if any(matches(claim.rule, own, *flow) for flow in tracked):
+        return []
+    return [f"none of {len(tracked)} tracked connections is translated so"]
+
+
+def _redirected(rule: Data, _own: set[str], protocol: str, came: Flow, answers: Flow) -> bool:
+    wanted = (rule["protocol"], str(rule["port"]), rule["to"])
+    return (protocol, came.dport, f"{answers.src}:{answers.sport}") == wanted
+
+
+def _hidden(rule: Data, own: set[str], _protocol: str, came: Flow, answers: Flow) -> bool:
+    """Whether the answers go to another address than the connection came from: `to`, or one of the machine's own."""
+    ends = (("source", came.src), ("destination", answers.src))
+    fits = all(_within(address, rule[key]) for key, address in ends if key in rule)
+    return fits and answers.dst != came.src and answers.dst in ({rule["to"]} if "to" in rule else own)
+
+
+def _within(address: str, network: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(network)

@@ -1,0 +1,239 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VXLAN between machines that are namespaces: what is claimed of their links, their FDB, and the wire. Pure.
+
+This plugin util is PRIVATE to the collection. Source of the claims: RFC 7348 sections 4.1 and 4.2; a frame for a known
+MAC address goes to the one tunnel endpoint behind which it was learned, any other to the group, or to each endpoint of
+the flood list (the all-zeros entries of vxlan's FDB, drivers/net/vxlan/vxlan_core.c).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import itertools
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome
+
+IANA_PORT = 4789  # RFC 7348 section 8, link_state's default
+FLOOD = "00:00:00:00:00:00"
+BROADCAST = b"\xff" * 6
+PROTOCOLS = ("icmp", "tcp", "udp")
+
+
+class Tunnel(t.NamedTuple):
+    """A machine's VXLAN link: where it is, its underlay link and address there, and where unknown frames go."""
+
+    machine: str
+    netns: str
+    device: str
+    underlay: str
+    address: str
+    vni: int
+    port: int
+    flood: frozenset[str]
+
+
+class Claim(t.NamedTuple):
+    """What is claimed of a machine; peer and protocol where it is of a pair."""
+
+    machine: str
+    key: str
+    title: str
+    command: str
+    peer: str = ""
+    protocol: str = ""
+
+
+def forget(topology: Data) -> str:
+    """A command by which all that was learned is forgotten: neighbours, and what is in the FDB of a VXLAN link.
+
+    Else what was learned before would hide that a flood entry is missing, and no broadcast would be seen. A VXLAN link
+    that goes down keeps its permanent entries (vxlan_stop in drivers/net/vxlan/vxlan_core.c).
+    """
+    lines = [f"ip -n {machine['netns']} neigh flush all" for machine in topology["namespaces"].values()]
+    for tunnel in tunnels(topology).values():
+        lines += [f"ip -n {tunnel.netns} link set dev {tunnel.device} {state}" for state in ("down", "up")]
+    return "; ".join(lines)
+
+
+def tunnels(topology: Data) -> dict[str, Tunnel]:
+    """The VXLAN links of a topology's namespaces, by machine."""
+    found = {}
+    for name, machine in topology["namespaces"].items():
+        for device, link in topology["link_state"]["namespaces"][name]["links"].items():
+            if link.get("kind") == "vxlan":
+                found[name] = _tunnel(machine, device, link)
+    return found
+
+
+def _tunnel(machine: Data, device: str, link: Data) -> Tunnel:
+    address = machine["interfaces"][link["dev"]]["address"].partition("/")[0]
+    given = [link["group"]] if "group" in link else [link["remote"]] if "remote" in link else []
+    flood = [*given, *(entry["dst"] for entry in link.get("fdb", ()) if entry["mac"] == FLOOD)]
+    port = link.get("port", IANA_PORT)
+    return Tunnel(machine["name"], machine["netns"], device, link["dev"], address, link["id"], port, frozenset(flood))
+
+
+def members(topology: Data) -> dict[str, list[Data]]:
+    """The interfaces behind each machine's tunnel: those on its bridge, and the bridge itself."""
+    found: dict[str, list[Data]] = {name: [] for name in tunnels(topology)}
+    for name, machine in topology["namespaces"].items():
+        for interface in machine["interfaces"].values():
+            place = name if interface.get("kind") == "bridge" else interface.get("at")
+            if place in found:
+                found[place].append({"name": name, **interface})
+    return found
+
+
+def claims(topology: Data) -> list[Claim]:
+    """All claims, machine by machine, in the order in which a frame meets what they are about."""
+    found = tunnels(topology)
+    return [
+        claim for machine in found for claim in _claims(found[machine], [peer for peer in found if peer != machine])
+    ]
+
+
+def _claims(tunnel: Tunnel, peers: list[str]) -> t.Iterator[Claim]:
+    name, fdb = tunnel.machine, f"bridge -n {tunnel.netns} fdb show dev {tunnel.device}"
+    dump = f"ip netns exec {tunnel.netns} tcpdump -nei {tunnel.underlay}"
+    yield Claim(name, "bare", f"the capture on {tunnel.underlay} shows what travels bare", dump)
+    where = " and ".join(sorted(tunnel.flood))
+    yield Claim(name, "flood", f"broadcast frames go to {where} and nowhere else", f"{dump} udp port {tunnel.port}")
+    yield Claim(name, "inside", "no packet on the wire has an inner address in its outermost header", dump)
+    yield Claim(name, "local", "what stays on this machine is not on the wire", dump)
+    for peer in peers:
+        yield Claim(name, "learned", f"{tunnel.device} has learned the MAC addresses behind {peer}", fdb, peer)
+        for protocol in PROTOCOLS:
+            title = f"{protocol} to what is behind {peer} travels in VXLAN with VNI {tunnel.vni} to {peer} alone"
+            yield Claim(name, "stream", title, f"{dump} udp port {tunnel.port}", peer, protocol)
+
+
+def faults(claim: Claim, evidence: Evidence, fdb: list[Data]) -> list[str]:
+    """What speaks against a claim; fdb is that of the machine's VXLAN link after the probes."""
+    if claim.key == "learned":
+        return learned_faults(claim, evidence.topology, fdb)
+    if claim.key == "stream":
+        return stream_faults(claim, evidence)
+    return {"bare": bare_faults, "flood": flood_faults, "inside": inside_faults, "local": local_faults}[claim.key](
+        claim.machine, evidence
+    )
+
+
+def learned_faults(claim: Claim, topology: Data, fdb: list[Data]) -> list[str]:
+    wanted, address = members(topology)[claim.peer], tunnels(topology)[claim.peer].address
+    rows = {row["mac"]: row for row in fdb if "dst" in row}
+    found = []
+    for member in wanted:
+        row = rows.get(member["mac"], {})
+        if row.get("dst") != address:
+            found.append(f"{member['mac']} of {member['name']} is at {row.get('dst', 'no endpoint')}, not at {address}")
+        elif row.get("state"):
+            found.append(f"the entry of {member['mac']} is {row['state']}, not learned")
+    return found
+
+
+def between(evidence: Evidence, machine: str, peer: str) -> list[Outcome]:
+    """The probes from what is behind one machine's tunnel to what is behind another's."""
+    behind = {name: {member["name"] for member in found} for name, found in members(evidence.topology).items()}
+    return [
+        outcome
+        for outcome in evidence.outcomes
+        if outcome.probe.source.name in behind[machine]
+        and outcome.probe.target.name in behind[peer]
+        and not is_bare(outcome, evidence)
+    ]
+
+
+def is_bare(outcome: Outcome, evidence: Evidence) -> bool:
+    """Whether a probe is one of those between underlay addresses, which the check makes itself."""
+    return "mechanism" in evidence.topology["checks"][outcome.probe.check]
+
+
+def bare_samples(name: str, topology: Data, found: dict[str, list[Endpoint]]) -> list[Probe]:
+    """Probes between the machines' underlay addresses: they travel bare, so a capture without them is blind."""
+    ends = {end.name: end for end in found["namespaces"]}
+    return [
+        Probe(name, ends[one.machine], dataclasses.replace(ends[other.machine], address=other.address), "icmp")
+        for one, other in itertools.permutations(tunnels(topology).values(), 2)
+    ]
+
+
+def stream_faults(claim: Claim, evidence: Evidence) -> list[str]:
+    """Why probes are not proven to be in VXLAN, seen at both ends, between the two machines alone."""
+    found = [o for o in between(evidence, claim.machine, claim.peer) if o.probe.protocol == claim.protocol]
+    faulty = [fault for outcome in found for fault in _outcome_faults(outcome, claim, evidence)]
+    return faulty if found else ["no probe was made"]
+
+
+def _outcome_faults(outcome: Outcome, claim: Claim, evidence: Evidence) -> list[str]:
+    if not outcome.record["ok"]:
+        return [line(outcome.record)]
+    ends = [tunnels(evidence.topology)[name] for name in (claim.machine, claim.peer)]
+    seen = {end.machine: with_key(evidence.captures[end.machine], outcome.probe.key) for end in ends}
+    counts = {name: len(found) for name, found in seen.items()}
+    equal = len(set(counts.values())) == 1 and all(counts.values())
+    wrong = [
+        f"{name}: {fault}"
+        for name, packets in seen.items()
+        for packet in packets
+        for fault in _packet_faults(packet, ends)
+    ]
+    return wrong if equal else [f"packets captured at each end: {counts}", *wrong]
+
+
+def _packet_faults(packet: Packet, ends: list[Tunnel]) -> list[str]:
+    if packet.vni is None:
+        return [f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"]
+    found = []
+    if {packet.source, packet.destination} != {end.address for end in ends}:
+        found.append(f"outer addresses {packet.source} and {packet.destination}, not the two machines'")
+    if (packet.vni, packet.destination_port) != (ends[0].vni, ends[0].port):
+        found.append(f"VNI {packet.vni} and port {packet.destination_port}, not {ends[0].vni} and {ends[0].port}")
+    return found
+
+
+def flood_faults(machine: str, evidence: Evidence) -> list[str]:
+    """Where the broadcasts of a machine's tunnel go: to all of the flood list, and to nothing else."""
+    tunnel = tunnels(evidence.topology)[machine]
+    sent = [p for p in evidence.captures[machine] if p.source == tunnel.address and p.frame[:6] == BROADCAST]
+    seen = {packet.destination for packet in sent}
+    if not sent:
+        return ["no broadcast left this machine while it was captured"]
+    return [f"none went to {address}" for address in sorted(tunnel.flood - seen)] + [
+        f"one went to {address}" for address in sorted(seen - tunnel.flood)
+    ]
+
+
+def inside_faults(machine: str, evidence: Evidence) -> list[str]:
+    """Packets whose outermost header has an address of what is behind the tunnels."""
+    found = itertools.chain.from_iterable(members(evidence.topology).values())
+    networks = {ipaddress.ip_interface(member["address"]).network for member in found}
+    return [
+        f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"
+        for packet in evidence.captures[machine]
+        for address in (packet.source, packet.destination)
+        if any(ipaddress.ip_address(address) in network for network in networks)
+    ]
+
+
+def local_faults(machine: str, evidence: Evidence) -> list[str]:
+    found = between(evidence, machine, machine)
+    leaked = [line(o.record) for o in found if with_key(evidence.captures[machine], o.probe.key)]
+    return leaked if found else ["no probe within this machine was made"]
+
+
+def bare_faults(machine: str, evidence: Evidence) -> list[str]:
+    """The capture's own control: probes between the machines' underlay addresses must be in it, outside of VXLAN."""
+    sent = [o for o in evidence.outcomes if is_bare(o, evidence) and o.probe.source.name == machine]
+    missing = [
+        f"no bare packet of the probe to {o.probe.target.address}"
+        for o in sent
+        if not any(p.vni is None for p in with_key(evidence.captures[machine], o.probe.key))
+    ]
+    return missing if sent else ["no probe between the machines' underlay addresses was made"]
