@@ -23,15 +23,18 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     split_mark,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_nat, observe_sysctls
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ, READ_MAIN, parse
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
+from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import normalised
 
 Run = t.Callable[..., tuple[int, str, str]]  # AnsibleModule.run_command
 
 NETNS_FOLDER = "/run/netns"  # NETNS_RUN_DIR in iproute2's include/namespace.h
 FAILED_LINE = re.compile(r"^Command failed -:(\d+)", re.MULTILINE)
-# The options by which a tool reads one command a line from standard input.
-TOOLS = {"ip": ["-batch", "-"], "bridge": ["-batch", "-"]}
+NFT_LINE = re.compile(r"^/dev/stdin:(\d+):", re.MULTILINE)
+# The options by which a tool reads one command a line from standard input. nft carries out all or nothing.
+TOOLS = {"ip": ["-batch", "-"], "bridge": ["-batch", "-"], "sysctl": ["-q", "-p", "-"], "nft": ["-f", "-"]}
 GONE = "Cannot find device"
 
 
@@ -46,14 +49,14 @@ class Result:
 
 def converge(run: Run, desired: State, check_mode: bool) -> Result:
     """Bring the machine to the desired state and read it again; LinkStateError when something is in the way."""
-    current = observe(run, desired.owner)
+    current = observe(run, desired.owner, wanted=desired)
     problems = conflicts(current, desired)
     if problems:
         raise LinkStateError("something else has the name, nothing was changed:", problems)
     steps = plan(current, desired)
     if steps and not check_mode:
         apply(run, steps)
-        verify(observe(run, desired.owner), desired)
+        verify(observe(run, desired.owner, wanted=desired), desired)
     before, after = _link_render.observed(current, desired), _link_render.wanted(desired)
     return Result(before, after, [str(step) for step in steps])
 
@@ -67,13 +70,14 @@ def verify(current: State, desired: State) -> None:
         raise LinkStateError("the kernel's state differs after all commands succeeded:", problems)
 
 
-def observe(run: Run, owner: str, folder: str = NETNS_FOLDER) -> State:
-    """The machine's own namespace and those of the owner, as they are now."""
+def observe(run: Run, owner: str, folder: str = NETNS_FOLDER, wanted: State | None = None) -> State:
+    """The machine's own namespace and those of the owner, as they are now; of settings, only the `wanted` ones."""
     names = _namespace_files(owner, folder)
     dumps = {ROOT: _read(run, ROOT)}
     for name in names["namespace"]:
         dumps[name] = _read(run, netns(owner, name))
     state = parse(owner, dumps)
+    state = observe_nat(run, observe_sysctls(run, state, wanted) if wanted else state, wanted)
     return replace(state, stale=tuple(names["stale"]), blocked=tuple(names["blocked"]))
 
 
@@ -102,6 +106,8 @@ def _read(run: Run, namespace: str) -> str:
 
 
 def _argv(tool: str, namespace: str, *options: str) -> list[str]:
+    if tool not in ("ip", "bridge"):
+        return [*(["ip", "netns", "exec", namespace] if namespace else []), tool, *TOOLS[tool]]
     return [tool, *(["-n", namespace] if namespace else []), *options, *TOOLS[tool]]
 
 
@@ -118,11 +124,20 @@ def _batch(run: Run, argv: list[str], steps: list[Step]) -> list[Step]:
     rc, _out, err = run(argv, data="".join(f"{step.command}\n" for step in steps))
     if rc == 0:
         return []
-    line = FAILED_LINE.search(err)
-    number = int(line.group(1)) if line else 1
+    number = _failed_line(err, steps)
     failed = steps[number - 1]
-    if line and failed.may_be_gone and GONE in err:
+    if FAILED_LINE.search(err) and failed.may_be_gone and GONE in err:
         return steps[number:]
     said = FAILED_LINE.sub("", err).strip().replace("\n", " ")
     fix = "correct the input or what is in the way, and run again: it goes on from here"
     raise LinkStateError("a command failed:", [Problem(failed.path, f"'{failed}': {said}", fix)])
+
+
+def _failed_line(err: str, steps: list[Step]) -> int:
+    """Which line failed, counted from 1: ip and nft say its number, sysctl the setting's name."""
+    line = FAILED_LINE.search(err) or NFT_LINE.search(err)
+    if line:
+        return int(line.group(1))
+    said = {normalised(word.strip('":,').replace("/proc/sys/", "")) for word in err.split()}
+    named = (number for number, step in enumerate(steps, 1) if step.command.partition("=")[0] in said)
+    return next(named, 1)

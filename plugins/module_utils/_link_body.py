@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_sysctl
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PROTOCOL,
     ROOT,
@@ -64,6 +65,7 @@ ATTRIBUTES = (
     Attribute("mtu", "mtu {}".format, ignore_when_unset=True),
     Attribute("mac", "address {}".format, ignore_when_unset=True),
     Attribute("master", lambda master: f"master {master}" if master else "nomaster"),
+    Attribute("hairpin", lambda hairpin: f"type bridge_slave hairpin {'on' if hairpin else 'off'}"),
     Attribute("up", lambda up: "up" if up else "down"),
 )
 
@@ -87,7 +89,8 @@ class Body:
 
     def steps(self) -> list[Step]:
         """The commands in order: a route is removed before it can go with an address."""
-        return [*self._extra_routes(), *self._links(), *self._missing_routes()]
+        settings = sysctl_steps(self.netns, self.name, self.kept, self.want, early=False)
+        return [*settings, *self._extra_routes(), *self._links(), *self._missing_routes(), *self._nat()]
 
     def _step(self, command: str, *parts: str) -> Step:
         return Step(self.netns, command, place(self.name, *parts))
@@ -103,6 +106,8 @@ class Body:
             have = self.kept.links.get(want.name) or _fresh(want)
             if want.kind == "bridge" and want.name in unsettled:
                 have = replace(have, mtu=0)
+            if have.master != want.master:
+                have = replace(have, hairpin=False)  # a new port has none (new_nbp in net/bridge/br_if.c)
             steps = list(self._link(have, want))
             if {"mtu", "master"} & {step.path.rpartition(".")[2] for step in steps}:
                 unsettled |= {have.master, want.master}
@@ -143,6 +148,17 @@ class Body:
         for number, want in enumerate(self.want.routes):
             if not any(route.satisfies(want) for route in left):
                 yield self._step(f"route replace {route_words(want)}", f"routes[{number}]")
+
+    def _nat(self) -> t.Iterator[Step]:
+        for line, path in _link_nat.commands(self.owner, self.before.nat, self.want.nat):
+            yield replace(self._step(line, path), tool="nft")
+
+
+def sysctl_steps(netns: str, name: str, have: Namespace, want: Namespace, early: bool) -> t.Iterator[Step]:
+    """Settings that differ: `early` those that new links take over, else the others, which may be those of a link."""
+    for key in _link_sysctl.changes(have.sysctls, want.sysctls, have.links):
+        if _link_sysctl.before_links(key) == early:
+            yield Step(netns, f"{key}={want.sysctls[key]}", place(name, "sysctls", key), tool="sysctl")
 
 
 def _fresh(want: Link) -> Link:

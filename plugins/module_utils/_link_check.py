@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat_check
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PEER_SUFFIX,
     ROOT,
@@ -40,13 +41,16 @@ OPTIONS_OF_LO = {"up", "addresses"}
 class Spec:
     """The input with types and defaults, not yet known to make sense.
 
-    `links` holds None for a link whose options could not be read. `routes` are, by namespace, the options by path.
+    `links` holds None for a link whose options could not be read. `routes` and `nat` are, by namespace, the options by
+    path.
     """
 
     owner: str
     state: str
     links: dict[End, Data | None] = field(default_factory=dict)
     routes: dict[str, dict[str, Data]] = field(default_factory=dict)
+    sysctls: dict[str, Data] = field(default_factory=dict)
+    nat: dict[str, dict[str, Data]] = field(default_factory=dict)
 
     def mark(self, end: End) -> str:
         """The mark of a link that is declared with its kind."""
@@ -81,9 +85,13 @@ def check(spec: Spec) -> Problems:
     if not OWNER.fullmatch(spec.owner):
         fix = "use letters, digits, - and _; a dot would not tell owner a.b from link b of owner a"
         yield Problem("owner", f"{spec.owner!r} cannot be a mark", fix)
-    if spec.state == "deleted" and (spec.links or any(spec.routes.values()) or len(spec.routes) > 1):
+    if spec.state == "deleted" and (
+        spec.links or any(spec.routes.values()) or any(spec.nat.values()) or len(spec.routes) > 1
+    ):
         fix = "give only owner, or remove single links by leaving them out of state: overridden"
-        yield Problem("state", "deleted removes all that the owner has, but links, routes or namespaces are given", fix)
+        yield Problem(
+            "state", "deleted removes all that the owner has, but links, routes, nat or namespaces are given", fix
+        )
     yield from _namespaces(spec)
     for end, options in spec.links.items():
         if options is not None:
@@ -93,6 +101,8 @@ def check(spec: Spec) -> Problems:
     yield from _duplicate_addresses(spec)
     for namespace, routes in spec.routes.items():
         yield from _routes(spec, namespace, routes)
+        yield from _link_nat_check.nat(spec.nat[namespace])
+        yield from _link_nat_check.sysctls(namespace, spec.sysctls[namespace])
 
 
 def _namespaces(spec: Spec) -> Problems:
@@ -119,6 +129,8 @@ def _link(spec: Spec, end: End, options: Data) -> Problems:
         fix = "set kind, or name it as peer where the other end is declared"
         yield Problem(f"{path}.kind", "is missing, and the link is no veth's other end", fix)
     yield from attributes(options, path)
+    if options.get("hairpin") and not options.get("master"):
+        yield Problem(f"{path}.hairpin", "only a bridge's port has it", "set master, or remove it")
     if options.get("master"):
         yield from _master(spec, end, options["master"], f"{path}.master")
 

@@ -12,6 +12,8 @@ import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import Rules
+
 # Key of the machine's own network namespace in State.namespaces.
 ROOT = ""
 PREFIX = "reftopo."
@@ -100,6 +102,7 @@ class Link:
     mtu: int | None = None
     mac: str | None = None
     master: str = ""
+    hairpin: bool = False
     up: bool = True
     addresses: tuple[str, ...] = ()
     # Only in observed links
@@ -133,14 +136,17 @@ class Route:
 
 @dataclass(frozen=True)
 class Namespace:
-    """Links by name, and routes, of one network namespace.
+    """Links by name, routes, settings and address translation of one network namespace.
 
-    `foreign_routes` are those in ROOT's main table that leave by links of others.
+    `foreign_routes` are those in ROOT's main table that leave by links of others. `sysctls` are only those that the
+    desired state sets; `nat` is the owner's table, None when there is none.
     """
 
     links: t.Mapping[str, Link] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     foreign_routes: tuple[Route, ...] = ()
+    sysctls: t.Mapping[str, str] = field(default_factory=dict)
+    nat: Rules = None
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def _link(owner: str, entry: Data) -> Link:
         mtu=entry["mtu"],
         mac=entry.get("address"),
         master=entry.get("master", ""),
+        hairpin=entry.get("linkinfo", {}).get("info_slave_data", {}).get("hairpin", False),
         up="UP" in entry["flags"],
         addresses=tuple(filter(None, map(_address, entry.get("addr_info", ())))),
         owner=holder or (owner if entry.get("group") == str(group(owner)) else ""),

@@ -11,12 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.reftopo.lab.plugins.module_utils._link_body import ATTRIBUTES, Body, Step, full
+from ansible_collections.reftopo.lab.plugins.module_utils._link_body import ATTRIBUTES, Body, Step, full, sysctl_steps
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PEER_SUFFIX,
     ROOT,
     End,
     Link,
+    Namespace,
     Problem,
     State,
     altname,
@@ -72,7 +73,11 @@ def plan(current: State, desired: State) -> list[Step]:
         path = place(end.namespace, "links", end.name)
         step = Step(full(desired, end.namespace), f"link del dev {end.name}", path, may_be_gone=True)
         (outside if end.namespace == ROOT else inside).append(step)
-    steps = [*inside, *outside, *_namespaces(kept, desired), *_creations(kept, desired)]
+    steps = [*inside, *outside, *_namespaces(kept, desired)]
+    for name, body in desired.namespaces.items():
+        have = kept.namespaces.get(name, Namespace())
+        steps += sysctl_steps(full(desired, name), name, have, body, early=True)
+    steps += _creations(kept, desired)
     for name in desired.namespaces:
         steps += Body(name, current, kept, desired).steps()
     return steps

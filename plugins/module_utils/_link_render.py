@@ -15,6 +15,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     State,
     default_scope,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import NatRule, canonical
 
 Data = dict[str, t.Any]
 
@@ -40,6 +41,9 @@ def _render(state: State, like: State) -> Data:
         links = {key: _link(link, like.find(End(name, key))) for key, link in sorted(namespace.links.items())}
         routes = [_route(route, model.routes if model else ()) for route in namespace.routes]
         bodies[name] = {"links": links, "routes": sorted(routes, key=str)}
+        bodies[name].update({"sysctls": dict(sorted(namespace.sysctls.items()))} if namespace.sysctls else {})
+        nat = [_nat(rule) for rule in canonical(namespace.nat) or ()]
+        bodies[name].update({"nat": nat} if nat else {})
     return {"owner": state.owner, **bodies.pop(ROOT), "namespaces": bodies}
 
 
@@ -55,9 +59,16 @@ def _link(link: Link, like: Link | None) -> Data:
         if value is not None and not (like and getattr(like, name) is None):
             data[name] = value
     data.update({"master": link.master} if link.master else {})
+    data.update({"hairpin": True} if link.hairpin else {})
     data.update({} if link.up else {"up": False})
     data.update({"addresses": sorted(link.addresses)} if link.addresses else {})
     return data
+
+
+def _nat(rule: NatRule) -> Data:
+    data: Data = {"action": rule.action, **dict(rule.matches)}
+    data.update({"to": rule.to} if rule.to else {})
+    return {**data, "protocol": rule.protocol, "port": rule.port} if rule.protocol else data
 
 
 def _route(route: Route, like: tuple[Route, ...]) -> Data:

@@ -27,6 +27,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     default_scope,
     place,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_nat_check import NAT_OPTIONS, nat_rules, setting
+from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import normalised
 
 Data = dict[str, t.Any]
 
@@ -37,6 +39,7 @@ LINK_OPTIONS: Data = {
     "mtu": {"type": "int"},
     "mac": {"type": "str"},
     "master": {"type": "str"},
+    "hairpin": {"type": "bool"},
     "up": {"type": "bool", "default": True},
     "addresses": {"type": "list", "elements": "str", "default": []},
 }
@@ -50,20 +53,27 @@ ROUTE_OPTIONS: Data = {
 BODY_OPTIONS: Data = {
     "links": {"type": "dict", "default": {}},
     "routes": {"type": "list", "elements": "raw", "default": []},  # ROUTE_OPTIONS
+    "sysctls": {"type": "dict", "default": {}},
+    "nat": {"type": "list", "elements": "raw", "default": []},  # NAT_OPTIONS
 }
 OPTIONS: Data = {
     "owner": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["overridden", "deleted"], "default": "overridden"},
     "links": BODY_OPTIONS["links"],
     "routes": {"type": "list", "elements": "dict", "options": ROUTE_OPTIONS, "default": []},
+    "sysctls": BODY_OPTIONS["sysctls"],
+    "nat": {"type": "list", "elements": "dict", "options": NAT_OPTIONS, "default": []},
     "namespaces": {"type": "dict", "default": {}},
 }
 
 
 def desired_state(params: Data) -> State:
-    """The State that the module's parameters describe; LinkStateError names every problem that they have."""
+    """The State that the module's parameters describe, with defaults for those that are not given.
+
+    LinkStateError names every problem that they have.
+    """
     problems: list[Problem] = []
-    spec = _collect(params, problems)
+    spec = _collect({**{name: option.get("default") for name, option in OPTIONS.items()}, **params}, problems)
     problems += check(spec)
     if problems:
         raise LinkStateError("the input is wrong, nothing was changed:", sorted(problems))
@@ -78,12 +88,14 @@ def _collect(params: Data, problems: list[Problem]) -> Spec:
             problems.append(Problem("namespaces", "one has an empty name", "use letters, digits, - and _"))
             continue
         options = _validated(body, BODY_OPTIONS, place(str(name)), problems)
-        _collect_body(spec, str(name), options or {"links": {}, "routes": []}, problems)
+        _collect_body(
+            spec, str(name), options or {key: option["default"] for key, option in BODY_OPTIONS.items()}, problems
+        )
     return spec
 
 
 def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem]) -> None:
-    spec.routes[namespace] = {}
+    spec.sysctls[namespace] = body["sysctls"]
     for name, given in body["links"].items():
         path = place(namespace, "links", str(name))
         options = _validated(given, LINK_OPTIONS, path, problems)
@@ -91,11 +103,13 @@ def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem
             peer = _validated(options["peer"], PEER_OPTIONS, f"{path}.peer", problems)
             options = {**options, "peer": peer} if peer else None
         spec.links[End(namespace, str(name))] = options
-    for number, given in enumerate(body["routes"]):
-        path = place(namespace, f"routes[{number}]")
-        options = _validated(given, ROUTE_OPTIONS, path, problems)
-        if options is not None:
-            spec.routes[namespace][path] = options
+    for key, known, found in (("routes", ROUTE_OPTIONS, spec.routes), ("nat", NAT_OPTIONS, spec.nat)):
+        options = {
+            path: _validated(given, known, path, problems)
+            for number, given in enumerate(body[key])
+            for path in [place(namespace, f"{key}[{number}]")]
+        }
+        found[namespace] = {path: given for path, given in options.items() if given is not None}
 
 
 def _validated(options: t.Any, known: Data, path: str, problems: list[Problem]) -> Data | None:
@@ -121,7 +135,18 @@ def _build(spec: Spec) -> State:
     for end in [*spec.links, *(far for far in far_ends if far not in spec.links)]:
         bodies[end.namespace][end.name] = _link(spec, end, far_ends.get(end))
     routes = {name: tuple(route(**options) for options in routes.values()) for name, routes in spec.routes.items()}
-    return State(spec.owner, {name: Namespace(links, routes[name]) for name, links in bodies.items()})
+    return State(
+        spec.owner,
+        {
+            name: Namespace(
+                links,
+                routes[name],
+                sysctls={normalised(key): setting(value) for key, value in spec.sysctls[name].items()},
+                nat=nat_rules(spec.nat[name].values()),
+            )
+            for name, links in bodies.items()
+        },
+    )
 
 
 def _link(spec: Spec, end: End, maker: End | None) -> Link:
@@ -136,6 +161,7 @@ def _link(spec: Spec, end: End, maker: End | None) -> Link:
         mtu=options.get("mtu"),
         mac=options["mac"].lower() if options.get("mac") else None,
         master=options.get("master") or "",
+        hairpin=options.get("hairpin") or False,
         up=options["up"],
         addresses=tuple(str(ip_interface(address)) for address in options["addresses"]),
     )

@@ -65,7 +65,7 @@ def _needed_by(feature: str, topology: Data) -> str:
         return "cluster.proxy_mode"
     if feature == cluster.get("cni", {}).get("backend"):
         return "cluster.cni.backend"
-    return "segments"
+    return "namespaces" if feature == "nftables" else "segments"
 
 
 def _missing(what: str, needed_by: str, command: str, facts: Facts) -> Check:

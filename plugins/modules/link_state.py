@@ -11,16 +11,19 @@ version_added: 0.1.0
 author: reftopo.lab maintainers (@reftopo)
 description:
   - Describes in one call everything that an owner has on a machine, its network namespaces included, and makes it so.
-  - Reads with C(ip -j), writes with C(ip -batch), reads again, and fails naming whatever is still different.
+  - Reads with C(ip -j), writes with C(ip -batch), C(nft -f) and C(sysctl -p), reads again,
+    and fails naming whatever is still different.
   - What is the owner's is marked in the kernel and never guessed. A link carries the alternative name
     C(reftopo.OWNER.MARK) and a link group made of the owner's name; a namespace is named C(reftopo.OWNER.NAME); a route
-    has protocol 152. Something that has a wanted name and lacks the mark is an error and is not touched.
+    has protocol 152; address translation is in an nftables table
+    C(ip reftopo.OWNER). Something that has a wanted name and lacks the mark is an error and is not touched.
   - Of the owner's, everything that is not described is removed. Links and routes of others, also in the owner's
     namespaces, stay as they are.
   - An interrupted call is completed by the next one.
 requirements:
   - iproute2 and kernel 5.5 or newer, for alternative names
   - root
+  - nft, for C(nat), and sysctl, for C(sysctls)
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -54,6 +57,7 @@ options:
       - C(peer) is the other end of a veth, with its C(name), and C(namespace) if it is not in the machine's own.
       - C(mtu), in bytes, and C(mac) are left as they are when not given.
       - C(master) is the bridge of the same namespace that the link is a port of; without it the link is no port.
+      - C(hairpin) says whether that bridge may send a frame back to the port that it came from, by default V(false).
       - C(up) says whether the link is up, by default V(true).
       - C(addresses) is the list of all IPv4 and IPv6 addresses with their prefix lengths, by default empty. Addresses
         that the kernel sets by itself do not count.
@@ -79,8 +83,60 @@ options:
         description: Of an IPv4 route; by default V(global) with O(routes[].via), else V(link).
         type: str
         choices: [global, link]
+  sysctls:
+    description:
+      - Settings of the kernel by name, such as C(net.ipv4.ip_forward), also as C(net/ipv4/conf/eth0.5/rp_filter).
+      - Only in a namespace, where they go with it; for the machine's own, any are refused. What is not named stays
+        as it is.
+    type: dict
+    default: {}
+  nat:
+    description:
+      - Address translation for IPv4 in the machine's own namespace, as rules of a table of the owner's own, which is
+        replaced as a whole when it differs.
+      - Rules of one kind are tried in their order. Packets to which others' rules of nftables apply first keep those.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      action:
+        description:
+          - V(masquerade) gives what leaves the address of the link that it leaves by, V(snat) the address O(nat[].to).
+          - V(dnat) maps O(nat[].port) to O(nat[].to), also for what the machine sends itself, save to 127.0.0.0/8.
+            To reach a mapped port from the target's own subnet, masquerade what goes from it into it.
+        type: str
+        required: true
+        choices: [masquerade, snat, dnat]
+      to:
+        description: An address for V(snat), an address with a port such as V(172.18.0.2:80) for V(dnat).
+        type: str
+      protocol:
+        description: Protocol of a mapped port.
+        type: str
+        choices: [tcp, udp]
+      port:
+        description: The port that is mapped.
+        type: int
+      source:
+        description: Address or network that packets come from; not with V(dnat).
+        type: str
+      destination:
+        description: Where packets go to; with V(dnat) one address, by default all of the machine's own.
+        type: str
+      in:
+        description: Link that packets come in by; kernel 5.7 or newer, save with V(dnat).
+        type: str
+      not_in:
+        description: Link that packets do not come in by; with V(dnat).
+        type: str
+      out:
+        description: Link that packets leave by; not with V(dnat).
+        type: str
+      not_out:
+        description: Link that packets do not leave by, as a container engine's bridge; not with V(dnat).
+        type: str
   namespaces:
-    description: Network namespaces by name, each with its own C(links) and C(routes).
+    description: Network namespaces by name, each with its own C(links), C(routes), C(sysctls) and C(nat).
     type: dict
     default: {}
 """

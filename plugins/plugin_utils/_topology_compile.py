@@ -158,6 +158,8 @@ def _needs(compiled: Data) -> list[str]:
     links = [link for body in compiled["link_state"]["namespaces"].values() for link in body["links"].values()]
     # What is not valid comes by here as well: link_state itself tells what is wrong with it.
     needs |= {link["kind"] for link in links if isinstance(link, dict) and "kind" in link}
+    if any("nat" in namespace for namespace in compiled["namespaces"].values()):
+        needs.add("nftables")
     if "cluster" in compiled:
         needs |= {compiled["cluster"]["proxy_mode"], compiled["cluster"]["cni"]["backend"]}
     return sorted(needs)

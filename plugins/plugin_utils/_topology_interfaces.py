@@ -25,7 +25,7 @@ class Interface(t.NamedTuple):
 
 def natural(name: str) -> list[str | int]:
     """Sort key under which w2 comes before w10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def in_order(mapping: dict[str, t.Any] | None) -> list[tuple[str, t.Any]]:

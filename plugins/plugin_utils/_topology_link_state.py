@@ -13,7 +13,7 @@ Data = dict[str, t.Any]
 
 
 # What a namespace of the topology file may say in the module's own words.
-PARTS = ("links", "routes", "sysctls", "nat", "rules")
+PARTS = ("links", "routes", "sysctls", "nat")
 
 
 def link_state(compiled: Data) -> Data:

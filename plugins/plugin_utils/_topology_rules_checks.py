@@ -191,7 +191,7 @@ def _cut_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]
     if "ok" in _outcomes(check.get("expect", "ok")):
         what = "the pairs are cut off, so they cannot be ok"
         yield Problem(f"{path}.expect", what, "name what they see: timeout, unreachable or refused")
-    names = topology.get("namespaces") or {}
+    names = _references({"namespaces": topology.get("namespaces")}, interfaces_too=True)
     for number, pair in enumerate(check["break"]["pairs"] or []):
         for name in pair if isinstance(pair, list) else []:
             if name not in names:

@@ -18,6 +18,7 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000  # include/uapi/linux/sched.h
 NAMESPACES = {"net": CLONE_NEWNET, "mnt": CLONE_NEWNS}
 LINK_KEYS = ("ifname", "mtu", "address", "master", "group", "altnames", "ifindex", "link_index", "link_netnsid")
 ROUTE_KEYS = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric")
+SETTINGS = ["net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -45,7 +46,7 @@ class Machine:
         return converge(self.run, self.desired(given), check_mode)
 
     def snapshot(self) -> dict[str, t.Any]:
-        """Everything that a test could leave: names below /run/netns, links, addresses and routes everywhere."""
+        """Everything that a test could leave: names below /run/netns, links, addresses, routes, tables of nft."""
         found = {"": self._namespace("")}
         for name in sorted(os.listdir("/run/netns")):
             there = os.stat(f"/run/netns/{name}").st_dev != os.stat("/run/netns").st_dev
@@ -55,6 +56,8 @@ class Machine:
     def _namespace(self, option: str) -> dict[str, t.Any]:
         """Without what the kernel changes by itself after a while: carrier, link-local addresses and their routes."""
         links = json.loads(self.sh(f"ip {option} -j -d addr"))
+        inside = f"ip netns exec {option[3:]}" if option else ""
+        rules = json.loads(self.sh(f"ip {option} -j rule; ip {option} -j -6 rule").replace("]\n[", ","))
         routes = json.loads(self.sh(f"ip {option} -j -d route show table all"))
         return {
             "links": [[entry.get(key) for key in LINK_KEYS] + ["UP" in entry["flags"]] for entry in links],
@@ -65,6 +68,9 @@ class Machine:
                 if address["family"] == "inet" or address["scope"] != "link"
             ],
             "routes": [[route.get(key) for key in ROUTE_KEYS] for route in routes if route.get("protocol") != "kernel"],
+            "rules": [[rule.get(key) for key in ("priority", "src", "dst", "fwmark", "table")] for rule in rules],
+            "nft": self.sh(f"{inside} nft list ruleset"),
+            "sysctls": self.sh(f"{inside} sysctl -e {' '.join(SETTINGS)}"),
         }
 
 

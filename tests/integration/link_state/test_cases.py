@@ -28,27 +28,38 @@ NOISE = re.compile(
 def trimmed(value: t.Any) -> t.Any:
     """Without what would make the recordings ten times as long and is not read."""
     if isinstance(value, dict):
-        return {key: trimmed(part) for key, part in value.items() if not NOISE.fullmatch(key)}
+        hairpin = {"info_slave_data": {"hairpin": True}} if value.get("info_slave_data", {}).get("hairpin") else {}
+        return {**{key: trimmed(part) for key, part in value.items() if not NOISE.fullmatch(key)}, **hairpin}
     return [trimmed(part) for part in value] if isinstance(value, list) else value
 
 
-def record(machine: t.Any, name: str) -> None:
+def record(machine: t.Any, name: str, wanted: dict[str, t.Any]) -> None:
     """Write what the module reads now to the unit tests' data."""
     dumps = {}
+    facts: dict[str, dict[str, str]] = {"sysctls": {}, "nat": {}}
 
-    def run(command: list[str], data: str) -> tuple[int, str, str]:
+    def run(command: list[str], data: str = "") -> tuple[int, str, str]:
         answer = machine.run(command, data)
+        if command[:3] == ["ip", "netns", "exec"]:
+            facts["sysctls"][command[3].split(".")[-1]] = answer[1]
+        if command[:4] == ["nft", "-j", "list", "table"]:
+            facts["nat"][""] = answer[1]
+        if "list table ip" in data:
+            places = [line.split()[2].split(".")[-1] for line in data.splitlines()]
+            facts["nat"].update(zip(places, answer[1].splitlines()))
         if data.startswith(READ):
             namespace = command[2].split(".")[-1] if command[1] == "-n" else ""
             dumps[namespace] = [[trimmed(entry) for entry in json.loads(line)] for line in answer[1].splitlines()]
         return answer
 
-    state = observe(run, LAB["owner"])
+    state = observe(run, LAB["owner"], wanted=machine.desired(wanted))
     lines = ",\n".join(
         f" {json.dumps(key)}: [\n  " + ",\n  ".join(json.dumps(part) for part in parts) + "]"
         for key, parts in dumps.items()
     )
-    text = f'{{"stale": {json.dumps(state.stale)}, "dumps": {{\n{lines}}}}}\n'
+    more = "".join(f' "{key}": {json.dumps(found)},\n' for key, found in facts.items() if found)
+    text = f'{{"stale": {json.dumps(state.stale)},\n{more} "dumps": {{\n{lines}}}}}\n'
+    text = text if more else text.replace(",\n ", ", ", 1)
     (FOLDER / "recorded" / f"{name.replace(' ', '-')}.json").write_text(text)
 
 
@@ -61,11 +72,11 @@ def test_case(name: str, machine: t.Any):
         machine.converge(start)
     machine.sh(*case.get("drift", []))
     if os.environ.get("REFTOPO_RECORD"):
-        record(machine, name)
+        record(machine, name, wanted)
 
     found = machine.snapshot()
     predicted = machine.converge(wanted, check_mode=True)
-    assert [command[len("ip ") :] for command in predicted.commands] == case["commands"]
+    assert [command.removeprefix("ip ") for command in predicted.commands] == case["commands"]
     assert machine.snapshot() == found, "check mode changed something"
 
     assert machine.converge(wanted) == predicted

@@ -169,7 +169,7 @@ def test_the_kernel_refuses(machine: t.Any):
 def test_a_change_that_does_not_last_is_an_error(machine: t.Any):
     """Control of the second reading: `ip` reports success but one command was not carried out."""
 
-    def run(command: list[str], data: str) -> tuple[int, str, str]:
+    def run(command: list[str], data: str = "") -> tuple[int, str, str]:
         return machine.run(command, data.replace("link set dev t-a up\n", ""))
 
     with pytest.raises(LinkStateError, match=r"links\.t-a\.up: is not as wanted, 'ip link set dev t-a up'"):

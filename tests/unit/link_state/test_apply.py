@@ -25,7 +25,7 @@ class Ip:
         self.answers = list(answers)
         self.asked: list[tuple[list[str], str]] = []
 
-    def __call__(self, command: list[str], data: str) -> tuple[int, str, str]:
+    def __call__(self, command: list[str], data: str = "") -> tuple[int, str, str]:
         self.asked.append((command, data))
         return self.answers.pop(0) if self.answers else (0, "", "")
 

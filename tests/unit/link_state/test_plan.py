@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_render, _link_sysctl
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     LinkStateError,
     State,
@@ -36,7 +36,16 @@ def recorded(name: str, owner: str = LAB["owner"]) -> State:
     """The state that was read when the case was recorded."""
     facts = json.loads((FOLDER / "recorded" / f"{name.replace(' ', '-')}.json").read_text())
     dumps = {key: "\n".join(json.dumps(part) for part in parts) for key, parts in facts["dumps"].items()}
-    return replace(parse(owner, dumps), stale=tuple(facts["stale"]))
+    state = replace(parse(owner, dumps), stale=tuple(facts["stale"]))
+    namespaces = {
+        key: replace(
+            body,
+            sysctls=_link_sysctl.parse(facts.get("sysctls", {}).get(key, "")),
+            nat=_link_nat.parse(facts["nat"][key]) if key in facts.get("nat", {}) else None,
+        )
+        for key, body in state.namespaces.items()
+    }
+    return replace(state, namespaces=namespaces)
 
 
 @pytest.mark.parametrize("name", CASES["cases"])
