@@ -18,6 +18,7 @@ MARGIN, GAP, PAD = 16.0, 24.0, 10.0
 MACHINE, INTERFACE = 236.0, 146.0  # least width of a machine, and of one of its interfaces
 NARROWEST = 660.0  # what the longest line on a bridge or the overlay needs
 TITLE, POD, TAB, BAR = 30.0, 36.0, 36.0, 28.0  # heights
+PLUG = 8.0  # width and height of the mark where a line ends on a bridge
 RAIL = 14.0  # room left and right of pods for the lines to their bridge
 ONE_ROW = 4  # nodes
 

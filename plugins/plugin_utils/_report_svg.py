@@ -42,6 +42,7 @@ STYLE = f"""
 .reftopo .wire{{fill:var(--wire);stroke:var(--wire-line)}}
 .reftopo .tunnel{{fill:var(--tunnel-box);stroke:var(--tunnel);stroke-dasharray:5 3}}
 .reftopo path{{fill:none;stroke:var(--line);stroke-width:1.5}}
+.reftopo .plug{{fill:var(--wire-line);stroke:var(--wire-line)}}
 .reftopo .wire-line{{stroke:var(--wire-line);stroke-width:2.5}}
 .reftopo .pod-line{{stroke:var(--pod-line)}}
 .reftopo .tunnel-line{{stroke:var(--tunnel);stroke-width:2;stroke-dasharray:5 3}}

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The picture of a topology: host, segments, machines, pods and the overlay. PRIVATE to the collection.
 
-Up to four nodes stand in one row above the segments' bridges, and what is only a namespace below. More nodes fill both
-rows, the lower one upside down, so that every machine reaches the bridges without crossing another.
+Up to four nodes stand in one row above the segments' bridges, and what is only a namespace below; without nodes,
+machines that join or carry segments stand above those that are on one only. More nodes fill both rows, the lower one
+upside down, so that every machine reaches the bridges without crossing another.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import 
     NARROWEST,
     ONE_ROW,
     PAD,
+    PLUG,
     POD,
     RAIL,
     TAB,
@@ -36,8 +38,7 @@ def topology_picture(topology: Data, endpoints: list[Data]) -> Picture:
     """Draw a compiled topology with its endpoints (of results.json; only pods are drawn beside the machines)."""
     nodes = [_node(node, topology, endpoints) for node in topology["nodes"].values()]
     others = [_namespace(machine) for machine in topology.get("namespaces", {}).values()]
-    half = len(nodes) if len(nodes) <= ONE_ROW else (len(nodes) + 1) // 2
-    rows = [Row(nodes[:half], flipped=False), Row(nodes[half:] + others, flipped=True)]
+    rows = _rows(nodes, others)
     bars, height = stack_rows(rows, list(topology["segments"]))
     width = max(NARROWEST, *(row.width for row in rows)) + 4 * MARGIN
     return Picture(
@@ -48,6 +49,15 @@ def topology_picture(topology: Data, endpoints: list[Data]) -> Picture:
         height=height,
         shapes=tuple(_shapes(topology, rows, bars, width, height)),
     )
+
+
+def _rows(nodes: list[Machine], others: list[Machine]) -> list[Row]:
+    """Above the segments the nodes, or where there are none the machines that join several segments or carry one."""
+    if nodes or len(others) <= ONE_ROW:
+        half = len(nodes) if len(nodes) <= ONE_ROW else (len(nodes) + 1) // 2
+        return [Row(nodes[:half], flipped=False), Row(nodes[half:] + others, flipped=True)]
+    joining = [one for one in others if len(one.interfaces) > 1 or one.interfaces[0][1].get("kind") == "bridge"]
+    return [Row(joining, flipped=False), Row([one for one in others if one not in joining], flipped=True)]
 
 
 def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
@@ -86,6 +96,7 @@ def _shapes(topology: Data, rows: list[Row], bars: dict[str, float], width: floa
     for name, segment in topology["segments"].items():
         yield from _band(bars[name], width, "wire", _segment_words(name, segment))
     for place in places:
+        yield from _plugs(place, bars)
         yield from _machine(place)
 
 
@@ -121,6 +132,14 @@ def _links(place: Place, bars: dict[str, float]) -> t.Iterator[Shape]:
     if place.machine.device and place.row.band is not None:
         middle = place.x + place.machine.width / 2
         yield Line(((middle, overlay + TAB / 2), (middle, place.row.band + BAR / 2)), "tunnel-line")
+
+
+def _plugs(place: Place, bars: dict[str, float]) -> t.Iterator[Shape]:
+    """Marks where an interface's line ends on its segment, for it may pass behind others."""
+    for left, width, _name, interface in place.interfaces:
+        if interface.get("segment") in bars:
+            edge = bars[interface["segment"]] + (BAR if place.row.flipped else 0)
+            yield Rect(left + (width - PLUG) / 2, edge - PLUG / 2, PLUG, PLUG, "plug", 2)
 
 
 def _machine(place: Place) -> t.Iterator[Shape]:
