@@ -32,7 +32,7 @@ def module_input(layout: Layout) -> dict[str, t.Any]:
     return {"owner": OWNER, "links": links, "namespaces": namespaces}
 
 
-def run(command: list[str], data: str) -> tuple[int, str, str]:
+def run(command: list[str], data: str | None = None) -> tuple[int, str, str]:
     """As AnsibleModule.run_command."""
     done = subprocess.run(command, input=data, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
