@@ -158,22 +158,33 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     key = next((key for key in ("mechanism", "mtu") if check.get(key)), None)
     if key is None:
         return
-    if check[key] == "nat":
-        if not any((one or {}).get("nat") for one in (topology.get("namespaces") or {}).values()):
-            yield Problem(f"{path}.{key}", "no namespace has nat", "add nat to a namespace, or remove the check")
-        return
-    if check[key] == "bridge":
-        if not bridges(topology):
-            fix = "give an interface of a namespace kind: bridge, or remove the check"
-            yield Problem(f"{path}.{key}", "no namespace has a bridge", fix)
-        return
-    if "cluster" not in topology:
-        yield Problem(f"{path}.{key}", "the topology has no cluster", "add cluster, or remove the check")
+    path, wanted = f"{path}.{key}", check[key]
+    if wanted in ("nat", "bridge"):
+        yield from _namespace_problems(path, wanted, topology)
+    elif "cluster" not in topology:
+        if wanted != "vxlan" or not _tunnels(topology):
+            yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
     elif _too_few_nodes(topology):
-        yield Problem(f"{path}.{key}", "one node sends nothing over the wire", "add a node, or remove the check")
+        yield Problem(path, "one node sends nothing over the wire", "add a node, or remove the check")
     backend = ((topology.get("cluster") or {}).get("cni") or {}).get("backend")
-    if key == "mechanism" and backend not in (check[key], None):
-        yield Problem(f"{path}.{key}", f"the backend is {backend}, not {check[key]}", f"write {backend}")
+    if wanted == "vxlan" and backend not in (wanted, None):
+        yield Problem(path, f"the backend is {backend}, not {wanted}", f"write {backend}")
+
+
+def _namespace_problems(path: str, wanted: str, topology: Data) -> t.Iterator[Problem]:
+    """Mechanisms that are looked for in namespaces, of which none has what it takes."""
+    if wanted == "bridge" and not bridges(topology):
+        fix = "give an interface of a namespace kind: bridge, or remove the check"
+        yield Problem(path, "no namespace has a bridge", fix)
+    if wanted == "nat" and not any((one or {}).get("nat") for one in (topology.get("namespaces") or {}).values()):
+        yield Problem(path, "no namespace has nat", "add nat to a namespace, or remove the check")
+
+
+def _tunnels(topology: Data) -> bool:
+    """Whether a namespace has a VXLAN link."""
+    namespaces = (topology.get("namespaces") or {}).values()
+    links = [link for one in namespaces for link in ((one or {}).get("links") or {}).values()]
+    return any(isinstance(link, dict) and link.get("kind") == "vxlan" for link in links)
 
 
 def _too_few_nodes(topology: Data) -> bool:
