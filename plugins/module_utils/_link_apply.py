@@ -23,9 +23,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     split_mark,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_nat, observe_sysctls
-from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ, READ_MAIN, parse
+from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_fdb, observe_nat, observe_sysctls
+from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ, READ_MAIN, READ_NEIGHBOURS, parse
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
+from ansible_collections.reftopo.lab.plugins.module_utils._link_require import require
 from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import normalised
 
 Run = t.Callable[..., tuple[int, str, str]]  # AnsibleModule.run_command
@@ -53,6 +54,7 @@ def converge(run: Run, desired: State, check_mode: bool) -> Result:
     problems = conflicts(current, desired)
     if problems:
         raise LinkStateError("something else has the name, nothing was changed:", problems)
+    require(run, current, desired)
     steps = plan(current, desired)
     if steps and not check_mode:
         apply(run, steps)
@@ -76,7 +78,7 @@ def observe(run: Run, owner: str, folder: str = NETNS_FOLDER, wanted: State | No
     dumps = {ROOT: _read(run, ROOT)}
     for name in names["namespace"]:
         dumps[name] = _read(run, netns(owner, name))
-    state = parse(owner, dumps)
+    state = observe_fdb(run, parse(owner, dumps))
     state = observe_nat(run, observe_sysctls(run, state, wanted) if wanted else state, wanted)
     return replace(state, stale=tuple(names["stale"]), blocked=tuple(names["blocked"]))
 
@@ -98,7 +100,8 @@ def _namespace_files(owner: str, folder: str) -> dict[str, list[str]]:
 
 
 def _read(run: Run, namespace: str) -> str:
-    rc, out, err = run(_argv("ip", namespace, "-j", "-d"), data=READ if namespace else READ + READ_MAIN)
+    questions = READ + ("" if namespace else READ_MAIN) + READ_NEIGHBOURS
+    rc, out, err = run(_argv("ip", namespace, "-j", "-d"), data=questions)
     if rc != 0:
         where = f"namespace {namespace}" if namespace else "this machine"
         raise LinkStateError(f"cannot read the links of {where}: {err.strip()}")

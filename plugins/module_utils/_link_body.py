@@ -10,7 +10,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_sysctl
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_entry, _link_nat, _link_sysctl
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import TUNTAP, changes, keeps_mtu
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PROTOCOL,
     ROOT,
@@ -22,6 +23,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     place,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_order import in_order
 
 
 @dataclass(frozen=True)
@@ -86,43 +88,77 @@ class Body:
         self.want = desired.namespaces[name]
         # Links that lost an address, and with it perhaps routes
         self.disturbed: set[str] = set()
+        # Links that lost their neighbours: neigh_changeaddr and neigh_ifdown in the kernel's net/core/neighbour.c
+        self.forgetful: set[str] = set()
+        # Links that left a bridge, and with it their entries in its FDB
+        self.moved: set[str] = set()
 
     def steps(self) -> list[Step]:
         """The commands in order: a route is removed before it can go with an address."""
         settings = sysctl_steps(self.netns, self.name, self.kept, self.want, early=False)
-        return [*settings, *self._extra_routes(), *self._links(), *self._missing_routes(), *self._nat()]
+        removals = [*_by_tool(self._extra_entries()), *self._extra_routes()]
+        additions = [*self._links(), *_by_tool(self._missing_entries()), *self._missing_routes()]
+        return [*settings, *removals, *additions, *self._nat()]
 
     def _step(self, command: str, *parts: str) -> Step:
         return Step(self.netns, command, place(self.name, *parts))
 
     def _links(self) -> t.Iterator[Step]:
-        """Ports before bridges.
+        """Ports before bridges, and what lies on a link after that.
 
         The kernel adapts a bridge's MTU to its ports whenever they change (br_mtu_auto_adjust in net/bridge/br_if.c)
         unless it was once set to another value than it had. So it is written again after a change of ports.
         """
         unsettled = {have.master for have in self.before.links.values() if have.name not in self.kept.links}
-        for want in sorted(self.want.links.values(), key=lambda link: link.kind == "bridge"):
+        self.forgetful |= unsettled
+        for want in in_order(self.want.links):
             have = self.kept.links.get(want.name) or _fresh(want)
             if want.kind == "bridge" and want.name in unsettled:
                 have = replace(have, mtu=0)
             if have.master != want.master:
                 have = replace(have, hairpin=False)  # a new port has none (new_nbp in net/bridge/br_if.c)
             steps = list(self._link(have, want))
-            if {"mtu", "master"} & {step.path.rpartition(".")[2] for step in steps}:
+            changed = {step.path.rpartition(".")[2] for step in steps}
+            if {"mtu", "master"} & changed:
                 unsettled |= {have.master, want.master}
+            self._note_losses(have, want, changed)
             yield from steps
+
+    def _note_losses(self, have: Link, want: Link, changed: set[str]) -> None:
+        """A bridge without a MAC address of its own has one of its ports'."""
+        if {"mac", "master"} & changed:
+            self.forgetful |= {want.name, have.master, want.master}
+        if "up" in changed and not want.up:
+            self.forgetful.add(want.name)
+        if "master" in changed:
+            self.moved.add(want.name)
 
     def _link(self, have: Link, want: Link) -> t.Iterator[Step]:
         path = ("links", want.name)
         if have.mark != want.mark:
             command = f"link property add dev {want.name} altname {altname(self.owner, want.mark)}"
             yield self._step(command, *path, "mark")
+        for name, words in changes(want.kind, have.options, want.options):
+            yield self._step(f"link set dev {want.name} {words}", *path, name)
+        if have.master != want.master and self._is_bond(have.master, want.master):
+            yield from self._bond(have, want, *path)
+            have = replace(without_bond(have), master=want.master)
         for attribute in ATTRIBUTES:
             if attribute.command and attribute.differs(have, want):
                 change = attribute.command(getattr(want, attribute.name))
                 yield self._step(f"link set dev {want.name} {change}", *path, attribute.name)
         yield from self._addresses(have, want, *path, "addresses")
+
+    def _is_bond(self, *masters: str) -> bool:
+        found = [links.get(name) for name in masters for links in (self.before.links, self.want.links)]
+        return any(link.kind == "bond" for link in found if link)
+
+    def _bond(self, have: Link, want: Link, *path: str) -> t.Iterator[Step]:
+        """Only a link that is down becomes a port of a bond: bond_enslave in drivers/net/bonding/bond_main.c."""
+        if have.up:
+            yield self._step(f"link set dev {want.name} down", *path, "up")
+        command = f"master {want.master}" if want.master else "nomaster"
+        yield self._step(f"link set dev {want.name} {command}", *path, "master")
 
     def _addresses(self, have: Link, want: Link, *path: str) -> t.Iterator[Step]:
         extra = [address for address in have.addresses if address not in want.addresses]
@@ -135,6 +171,25 @@ class Body:
             if extra or address not in have.addresses:
                 how = "nodad" if ":" in address else "brd +"
                 yield self._step(f"addr replace {address} {how} dev {want.name}", *path)
+
+    def _extra_entries(self) -> t.Iterator[Step]:
+        """Of all links before any is added: one that moves to another port is deleted from where it was."""
+        for want in self.want.links.values():
+            have = self.kept.links.get(want.name) or _fresh(want)
+            yield from self._entries(want.name, _link_entry.removals(have, want))
+
+    def _missing_entries(self) -> t.Iterator[Step]:
+        for want in self.want.links.values():
+            have = self.kept.links.get(want.name) or _fresh(want)
+            if want.name in self.forgetful:
+                have = replace(have, neighbours=())
+            if want.name in self.moved:
+                have = replace(have, fdb=_link_entry.without_bridge(have.fdb))
+            yield from self._entries(want.name, _link_entry.additions(have, want))
+
+    def _entries(self, link: str, commands: t.Iterable[tuple[str, str, str]]) -> t.Iterator[Step]:
+        for tool, command, part in commands:
+            yield replace(self._step(command, "links", link, part), tool=tool)
 
     def _extra_routes(self) -> t.Iterator[Step]:
         wanted = {route.key for route in self.want.routes}
@@ -154,6 +209,11 @@ class Body:
             yield replace(self._step(line, path), tool="nft")
 
 
+def _by_tool(steps: t.Iterable[Step]) -> list[Step]:
+    """Those of bridge(8) first, so that those of ip(8) are in one batch with what follows."""
+    return sorted(steps, key=lambda step: step.tool != "bridge")
+
+
 def sysctl_steps(netns: str, name: str, have: Namespace, want: Namespace, early: bool) -> t.Iterator[Step]:
     """Settings that differ: `early` those that new links take over, else the others, which may be those of a link."""
     for key in _link_sysctl.changes(have.sysctls, want.sysctls, have.links):
@@ -163,8 +223,20 @@ def sysctl_steps(netns: str, name: str, have: Namespace, want: Namespace, early:
 
 def _fresh(want: Link) -> Link:
     """What `link add` makes, or lo in a new namespace."""
-    mtu = None if want.kind == "bridge" else want.mtu
-    return Link(want.name, kind=want.kind, peer=want.peer, mtu=mtu, mac=want.mac, up=False)
+    mtu = want.mtu if keeps_mtu(want.kind, want.options) else None
+    mac = want.mac if want.kind not in TUNTAP else None
+    return Link(want.name, kind=want.kind, peer=want.peer, mtu=mtu, mac=mac, up=False, options=want.options)
+
+
+def without_master(link: Link, master: Link | None) -> Link:
+    """A port whose bridge or bond was removed."""
+    free = replace(link, master="", fdb=_link_entry.without_bridge(link.fdb))
+    return without_bond(free) if master and master.kind == "bond" else free
+
+
+def without_bond(link: Link) -> Link:
+    """A link that left a bond, which gives back MTU and MAC address and leaves it down (__bond_release_one)."""
+    return replace(link, mtu=None, mac=None, up=False, neighbours=())
 
 
 def route_words(route: Route) -> str:

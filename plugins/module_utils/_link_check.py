@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat_check
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_entry_check, _link_kind_check, _link_nat_check
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PEER_SUFFIX,
     ROOT,
@@ -62,6 +62,10 @@ class Spec:
         peer = (self.links.get(end) or {}).get("peer")
         return End(peer.get("namespace") or ROOT, peer["name"]) if peer else None
 
+    def kind(self, end: End) -> str:
+        """The kind of a link, "" when it has none or is not declared."""
+        return "veth" if end in self.far_ends else (self.links.get(end) or {}).get("kind") or ""
+
     def veths(self) -> t.Iterator[tuple[End, End]]:
         """Where each veth is declared, and its other end."""
         for end, options in self.links.items():
@@ -97,6 +101,8 @@ def check(spec: Spec) -> Problems:
         if options is not None:
             yield from _link(spec, end, options)
     yield from _veths(spec)
+    yield from _link_kind_check.kinds(spec)
+    yield from _link_entry_check.entries(spec)
     yield from _marks(spec)
     yield from _duplicate_addresses(spec)
     for namespace, routes in spec.routes.items():
@@ -132,7 +138,7 @@ def _link(spec: Spec, end: End, options: Data) -> Problems:
     if options.get("hairpin") and not options.get("master"):
         yield Problem(f"{path}.hairpin", "only a bridge's port has it", "set master, or remove it")
     if options.get("master"):
-        yield from _master(spec, end, options["master"], f"{path}.master")
+        yield from _link_entry_check.master(spec, end, options["master"], f"{path}.master")
 
 
 def _lo(end: End, options: Data, path: str) -> Problems:
@@ -140,16 +146,6 @@ def _lo(end: End, options: Data, path: str) -> Problems:
         yield Problem(path, "this machine's own lo is not ours to set", "remove it, or put it in a namespace")
     for name in sorted(set(options) - OPTIONS_OF_LO):
         yield Problem(f"{path}.{name}", "cannot be set for lo", "remove it")
-
-
-def _master(spec: Spec, end: End, master: str, path: str) -> Problems:
-    bridge = spec.links.get(End(end.namespace, master), {})
-    if bridge == {}:
-        yield Problem(path, f"{master!r} is not among the links of its namespace", "declare it, with kind: bridge")
-    elif bridge is not None and bridge.get("kind") != "bridge":
-        yield Problem(path, f"{master!r} is no bridge", "name a link with kind: bridge")
-    elif (spec.links[end] or {}).get("kind") == "bridge":
-        yield Problem(path, "a bridge cannot be a bridge's port", "join bridges by a veth")
 
 
 def _veths(spec: Spec) -> Problems:

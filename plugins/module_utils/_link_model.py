@@ -12,6 +12,7 @@ import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry, Neighbour
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import Rules
 
 # Key of the machine's own network namespace in State.namespaces.
@@ -93,7 +94,10 @@ class End(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Link:
-    """A link; `mtu` and `mac` are None where the desired state leaves them to the kernel."""
+    """A link; `mtu` and `mac` are None where the desired state leaves them to the kernel.
+
+    `options` are those of its kind, all of them: see KINDS in _link_kind.py.
+    """
 
     name: str
     kind: str = ""  # "" for lo
@@ -105,6 +109,9 @@ class Link:
     hairpin: bool = False
     up: bool = True
     addresses: tuple[str, ...] = ()
+    options: t.Mapping[str, t.Any] = field(default_factory=dict)
+    fdb: tuple[FdbEntry, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
     # Only in observed links
     owner: str = ""  # "" when it carries nobody's mark
     altnames: tuple[str, ...] = ()

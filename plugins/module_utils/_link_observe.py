@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads what ip(8) does not show: settings and address translation. PRIVATE to the collection."""
+"""Reads what ip(8) does not show: forwarding entries, settings and address translation. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_sysctl
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry, parse_fdb, without_default
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
+    End,
+    Link,
     LinkStateError,
     Namespace,
     Problem,
@@ -24,6 +27,34 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
 Run = t.Callable[..., "tuple[int, str, str]"]
 # Where AnsibleModule looks for a program besides PATH
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+def observe_fdb(run: Run, state: State) -> State:
+    """The State with the forwarding entries of the owner's links; only where there are links that can have any."""
+    found = {
+        name: _fdb(run, state, name) for name in {end.namespace for end, _link in state.ends() if _has_fdb(state, end)}
+    }
+
+    def with_entries(end: End, link: Link) -> Link:
+        entries = found.get(end.namespace, {}).get(end.name, ())
+        return replace(link, fdb=without_default(entries, link.options))
+
+    return state.with_links(with_entries) if found else state
+
+
+def _has_fdb(state: State, end: End) -> bool:
+    link = state.find(end)
+    master = state.find(End(end.namespace, link.master)) if link else None
+    of_a_bridge = bool(master) and master.kind == "bridge"
+    return bool(link) and link.owner == state.owner and (link.kind == "vxlan" or of_a_bridge)
+
+
+def _fdb(run: Run, state: State, name: str) -> dict[str, list[FdbEntry]]:
+    where = ["-n", netns(state.owner, name)] if name != ROOT else []
+    rc, output, err = run(["bridge", *where, "-j", "fdb", "show"])
+    if rc != 0:
+        raise LinkStateError(f"cannot read the forwarding entries of {place(name) or 'this machine'}: {err.strip()}")
+    return parse_fdb(json.loads(output or "[]"))
 
 
 def observe_sysctls(run: Run, state: State, wanted: State) -> State:

@@ -9,6 +9,8 @@ import typing as t
 from dataclasses import replace
 from ipaddress import ip_network
 
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import Neighbour, parse_neighbours
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import TUNTAP, WITHOUT_MAC, kind_of, read_options
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ADDRESSES_OF_LO,
     PEER_SUFFIX,
@@ -34,6 +36,8 @@ route show root ::/0 table all proto {PROTOCOL}
 READ_MAIN = """route show root 0.0.0.0/0 table main
 route show root ::/0 table main
 """
+# Read last
+READ_NEIGHBOURS = "neigh show nud permanent\n"
 DEFAULT_METRIC = {4: 0, 6: 1024}  # IP6_RT_PRIO_USER in include/uapi/linux/ipv6_route.h
 
 
@@ -45,7 +49,15 @@ def parse(owner: str, dumps: t.Mapping[str, str]) -> State:
 
 def _namespace(owner: str, name: str, dump: str) -> Namespace:
     entries, *tables = (json.loads(line) for line in dump.splitlines() if line.strip())
-    links = {entry["ifname"]: _link(owner, entry) for entry in entries if "ifname" in entry}
+    neighbours = parse_neighbours(entry for table in tables[4 if name == ROOT else 2 :] for entry in table)
+    entries = [entry for entry in entries if "ifname" in entry]
+    indices = {entry["ifname"]: entry["ifindex"] for entry in entries}
+    links = {
+        # A link below, or a veth's other end, is shown by its name when it is in the same namespace.
+        name: replace(link, peer_index=link.peer_index or indices.get(entry.get("link"), 0))
+        for entry in entries
+        for name, link in [(entry["ifname"], _link(owner, entry, neighbours.get(entry["ifname"], ())))]
+    }
     routes = [[_route(entry, version) for entry in table] for table, version in zip(tables, (4, 6, 4, 6))]
     marked = (*routes[0], *routes[1])
     if name != ROOT:
@@ -56,24 +68,32 @@ def _namespace(owner: str, name: str, dump: str) -> Namespace:
     return Namespace(links, tuple(route for route in marked if route.dev in ours), tuple(foreign))
 
 
-def _link(owner: str, entry: Data) -> Link:
+def _link(owner: str, entry: Data, neighbours: t.Iterable[Neighbour]) -> Link:
     altnames = tuple(entry.get("altnames", ()))
     holder, mark = next(filter(None, map(split_mark, altnames)), ("", ""))
+    kind = kind_of(entry)
     return Link(
         name=entry["ifname"],
-        kind=entry.get("linkinfo", {}).get("info_kind", ""),
+        kind=kind,
         mark=mark,
         mtu=entry["mtu"],
-        mac=entry.get("address"),
+        mac=None if kind in WITHOUT_MAC else entry.get("address"),
         master=entry.get("master", ""),
         hairpin=entry.get("linkinfo", {}).get("info_slave_data", {}).get("hairpin", False),
         up="UP" in entry["flags"],
         addresses=tuple(filter(None, map(_address, entry.get("addr_info", ())))),
-        owner=holder or (owner if entry.get("group") == str(group(owner)) else ""),
+        options=read_options(entry),
+        neighbours=tuple(neighbours),
+        owner=holder or (owner if str(_group(kind, entry)) == str(group(owner)) else ""),
         altnames=altnames,
         index=entry["ifindex"],
         peer_index=entry.get("link_index", 0),
     )
+
+
+def _group(kind: str, entry: Data) -> t.Any:
+    """What carries the owner's mark from the creation on: see made_inside in _link_create.py."""
+    return entry.get("linkinfo", {}).get("info_data", {}).get("group") if kind in TUNTAP else entry.get("group")
 
 
 def _address(entry: Data) -> str | None:

@@ -11,9 +11,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.reftopo.lab.plugins.module_utils._link_body import ATTRIBUTES, Body, Step, full, sysctl_steps
+from ansible_collections.reftopo.lab.plugins.module_utils._link_body import (
+    ATTRIBUTES,
+    Body,
+    Step,
+    full,
+    sysctl_steps,
+    without_master,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._link_create import made_inside, made_outside
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import must_be_made_anew
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
-    PEER_SUFFIX,
     ROOT,
     End,
     Link,
@@ -21,10 +29,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     Problem,
     State,
     altname,
-    group,
     netns,
     place,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_order import height, with_uppers
 
 
 def conflicts(current: State, desired: State) -> list[Problem]:
@@ -77,27 +85,36 @@ def plan(current: State, desired: State) -> list[Step]:
     for name, body in desired.namespaces.items():
         have = kept.namespaces.get(name, Namespace())
         steps += sysctl_steps(full(desired, name), name, have, body, early=True)
-    steps += _creations(kept, desired)
+    steps += made_outside(kept, desired)
     for name in desired.namespaces:
+        steps += made_inside(kept, desired, name)
         steps += Body(name, current, kept, desired).steps()
     return steps
 
 
 def _doomed(current: State, desired: State) -> set[End]:
-    """The owner's links that have to go, with their peers."""
+    """The owner's links that have to go, with their peers and what lies on them."""
     doomed = set()
     for end, link in current.ends():
         want = desired.find(end)
-        fixed = [attribute for attribute in ATTRIBUTES if attribute.command is None]
-        if link.owner == desired.owner and (want is None or any(a.differs(link, want) for a in fixed)):
+        if link.owner == desired.owner and (want is None or _fixed_differ(link, want)):
             doomed |= {end, link.peer} - {None}
-    return t.cast("set[End]", doomed)
+    return with_uppers(current, t.cast("set[End]", doomed))
+
+
+def _fixed_differ(have: Link, want: Link) -> bool:
+    """Whether the links differ in what the kernel cannot change."""
+    fixed = [attribute for attribute in ATTRIBUTES if attribute.command is None]
+    return any(a.differs(have, want) for a in fixed) or must_be_made_anew(want.kind, have.options, want.options)
 
 
 def _one_of_each_pair(current: State, doomed: set[End]) -> list[End]:
-    """Deleting one end of a veth deletes the other; the machine's own end costs no further process."""
+    """Deleting one end of a veth deletes the other; the machine's own end costs no further process.
+
+    What lies on another link goes before that one.
+    """
     chosen: dict[End, None] = {}
-    for end in sorted(doomed, key=lambda end: (end.namespace != ROOT, end)):
+    for end in sorted(doomed, key=lambda end: (end.namespace != ROOT, end.namespace, -height(current, end), end)):
         link = current.find(end)
         if not (link and link.peer in chosen):
             chosen[end] = None
@@ -108,8 +125,10 @@ def _without(current: State, doomed: set[End]) -> State:
     """The State after the removals: ports of a removed bridge are free, routes by a removed link are gone."""
 
     def after(end: End, link: Link) -> Link | None:
-        master = "" if End(end.namespace, link.master) in doomed else link.master
-        return None if end in doomed else replace(link, master=master)
+        master = End(end.namespace, link.master)
+        if end in doomed:
+            return None
+        return without_master(link, current.find(master)) if master in doomed else link
 
     state = current.with_links(after)
     namespaces = {
@@ -126,24 +145,3 @@ def _namespaces(kept: State, desired: State) -> t.Iterator[Step]:
     for name in desired.namespaces:
         if name not in kept.namespaces:
             yield Step(ROOT, f"netns add {netns(desired.owner, name)}", place(name))
-
-
-def _creations(kept: State, desired: State) -> t.Iterator[Step]:
-    """Every link is made in its final namespace; moving one costs the kernel an RCU barrier."""
-    for end, want in desired.ends():
-        if kept.find(end) or not want.kind or want.mark.endswith(PEER_SUFFIX):
-            continue
-        command = f"link add {_new(desired, end)} type {want.kind}"
-        if want.peer:
-            command += f" peer {_new(desired, want.peer)}"
-        yield Step(ROOT, command, place(end.namespace, "links", end.name))
-
-
-def _new(desired: State, end: End) -> str:
-    link = t.cast(Link, desired.find(end))
-    words = [f"name {end.name} group {group(desired.owner)}"]
-    # A bridge's MTU is only kept when it is set later: see Body in _link_body.py.
-    words += [f"mtu {link.mtu}"] if link.mtu and link.kind != "bridge" else []
-    words += [f"address {link.mac}"] if link.mac else []
-    words += [f"netns {full(desired, end.namespace)}"] if end.namespace != ROOT else []
-    return " ".join(words)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import shown_options
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PEER_SUFFIX,
     ROOT,
@@ -50,7 +52,7 @@ def _render(state: State, like: State) -> Data:
 def _link(link: Link, like: Link | None) -> Data:
     data: Data = {}
     if link.kind and not link.mark.endswith(PEER_SUFFIX):
-        data = {"kind": link.kind, "mark": link.mark}
+        data = {"kind": link.kind, "mark": link.mark, **shown_options(link.kind, link.options)}
         if link.peer:
             namespace = {"namespace": link.peer.namespace} if link.peer.namespace != ROOT else {}
             data["peer"] = {"name": link.peer.name, **namespace}
@@ -62,7 +64,15 @@ def _link(link: Link, like: Link | None) -> Data:
     data.update({"hairpin": True} if link.hairpin else {})
     data.update({} if link.up else {"up": False})
     data.update({"addresses": sorted(link.addresses)} if link.addresses else {})
+    data.update({"fdb": [_fdb_entry(entry) for entry in sorted(link.fdb)]} if link.fdb else {})
+    neighbours = [neighbour._asdict() for neighbour in sorted(link.neighbours)]
+    data.update({"neighbours": neighbours} if neighbours else {})
     return data
+
+
+def _fdb_entry(entry: FdbEntry) -> Data:
+    data = {"mac": entry.mac, "dst": entry.dst, "vlan": entry.vlan}
+    return {name: value for name, value in data.items() if value}
 
 
 def _nat(rule: NatRule) -> Data:

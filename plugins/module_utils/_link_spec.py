@@ -14,6 +14,9 @@ from ipaddress import ip_address, ip_interface, ip_network
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible_collections.reftopo.lab.plugins.module_utils._link_check import Spec, check
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry, Neighbour
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import KINDS, given_options
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import OPTIONS as KIND_OPTIONS
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PEER_SUFFIX,
     ROOT,
@@ -33,7 +36,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import no
 Data = dict[str, t.Any]
 
 LINK_OPTIONS: Data = {
-    "kind": {"type": "str", "choices": ["bridge", "veth"]},
+    "kind": {"type": "str", "choices": sorted(KINDS)},
     "mark": {"type": "str"},
     "peer": {"type": "raw"},  # PEER_OPTIONS
     "mtu": {"type": "int"},
@@ -42,7 +45,16 @@ LINK_OPTIONS: Data = {
     "hairpin": {"type": "bool"},
     "up": {"type": "bool", "default": True},
     "addresses": {"type": "list", "elements": "str", "default": []},
+    "fdb": {"type": "list", "elements": "raw"},  # FDB_OPTIONS
+    "neighbours": {"type": "list", "elements": "raw"},  # NEIGHBOUR_OPTIONS
+    **{name: {"type": kind} for name, kind in KIND_OPTIONS.items()},
 }
+FDB_OPTIONS: Data = {
+    "mac": {"type": "str", "required": True},
+    "dst": {"type": "str"},
+    "vlan": {"type": "int"},
+}
+NEIGHBOUR_OPTIONS: Data = {"address": {"type": "str", "required": True}, "mac": {"type": "str", "required": True}}
 PEER_OPTIONS: Data = {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}}
 ROUTE_OPTIONS: Data = {
     "to": {"type": "str", "required": True},
@@ -102,14 +114,19 @@ def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem
         if options and "peer" in options:
             peer = _validated(options["peer"], PEER_OPTIONS, f"{path}.peer", problems)
             options = {**options, "peer": peer} if peer else None
+        for key, known in (("fdb", FDB_OPTIONS), ("neighbours", NEIGHBOUR_OPTIONS)):
+            if options and key in options:
+                options = {**options, key: _collect_list(options[key], known, f"{path}.{key}", problems)}
         spec.links[End(namespace, str(name))] = options
     for key, known, found in (("routes", ROUTE_OPTIONS, spec.routes), ("nat", NAT_OPTIONS, spec.nat)):
-        options = {
-            path: _validated(given, known, path, problems)
-            for number, given in enumerate(body[key])
-            for path in [place(namespace, f"{key}[{number}]")]
-        }
-        found[namespace] = {path: given for path, given in options.items() if given is not None}
+        found[namespace] = _collect_list(body[key], known, place(namespace, key), problems)
+
+
+def _collect_list(given: list[t.Any], known: Data, path: str, problems: list[Problem]) -> dict[str, Data]:
+    """The options of those elements that could be read, by path."""
+    found = {f"{path}[{number}]": element for number, element in enumerate(given)}
+    options = {where: _validated(element, known, where, problems) for where, element in found.items()}
+    return {where: element for where, element in options.items() if element is not None}
 
 
 def _validated(options: t.Any, known: Data, path: str, problems: list[Problem]) -> Data | None:
@@ -164,7 +181,17 @@ def _link(spec: Spec, end: End, maker: End | None) -> Link:
         hairpin=options.get("hairpin") or False,
         up=options["up"],
         addresses=tuple(str(ip_interface(address)) for address in options["addresses"]),
+        options=given_options(kind, options),
+        fdb=tuple(_fdb_entry(**entry) for entry in options.get("fdb", {}).values()),
+        neighbours=tuple(
+            Neighbour(str(ip_address(entry["address"])), entry["mac"].lower())
+            for entry in options.get("neighbours", {}).values()
+        ),
     )
+
+
+def _fdb_entry(mac: str, dst: str | None = None, vlan: int = 0) -> FdbEntry:
+    return FdbEntry(mac.lower(), str(ip_address(dst)) if dst else "", vlan)
 
 
 def route(to: str, via: str | None = None, dev: str | None = None, scope: str | None = None) -> Route:

@@ -48,14 +48,23 @@ iptables -t nat -A OUTPUT -p tcp -m statistic --mode random --probability 0.5 -m
 iptables -A FORWARD -m conntrack --ctstate INVALID -j REJECT
 iptables -t mangle -N KUBE-IPTABLES-HINT"""
 
+# A link to put another on, the same for all trials
+_LOWER = "ip link show pf-lower >/dev/null 2>&1 || ip link add name pf-lower type veth peer name pf-upper"
+_FILTERING = "the option CONFIG_BRIDGE_VLAN_FILTERING"
+
 FEATURES: dict[str, Feature] = {
+    "bond": Feature("ip", "ip link add name pf-bond type bond mode active-backup", "bonding"),
     "bridge": Feature("ip", "ip link add pf-bridge type bridge && ip link set pf-bridge up", "bridge"),
+    "dummy": Feature("ip", "ip link add name pf-dummy type dummy", "dummy"),
     "ipip": Feature("ip", "ip link add pf-ipip type ipip local 192.0.2.1 remote 192.0.2.2", "ipip"),
     "iptables": Feature("iptables", IPTABLES, "ip_tables"),
+    "macvlan": Feature("ip", f"{_LOWER} && ip link add name pf-macvlan link pf-lower type macvlan", "macvlan"),
     "netns": Feature("ip", "ip netns add preflight && ip -n preflight link set lo up", "the option CONFIG_NET_NS"),
     "nftables": Feature("nft", NFTABLES, "nf_tables"),
     "tun": Feature("ip", "ip tuntap add dev pf-tun mode tun", "tun"),
     "veth": Feature("ip", "ip link add pf-veth type veth peer name pf-peer", "veth"),
+    "vlan": Feature("ip", f"{_LOWER} && ip link add name pf-vlan link pf-lower type vlan id 5", "8021q"),
+    "vlan_filtering": Feature("ip", "ip link add name pf-filter type bridge vlan_filtering 1", _FILTERING),
     "vxlan": Feature("ip", "ip link add pf-vxlan type vxlan id 1 local 192.0.2.1 dstport 8472 nolearning", "vxlan"),
 }
 # The control: a link of a kind that no kernel has. If this is said to work, nothing that is said counts.

@@ -50,17 +50,39 @@ options:
     description:
       - Links of the machine's own namespace by name. A name has at most 15 characters.
       - The options of a link follow; others are errors.
-      - C(kind) (V(bridge) or V(veth)) is what to make. A veth's other end is named by C(peer), and has an entry without
-        C(kind) where it needs options; so has V(lo), in a namespace.
+      - C(kind) is what to make, V(bond), V(bridge), V(dummy), V(ipip), V(macvlan), V(tap), V(tun), V(veth), V(vlan) or
+        V(vxlan). What the kernel cannot make is an error before anything is changed. A veth's other end is named by
+        C(peer), and has an entry without C(kind) where it needs options; so has V(lo), in a namespace.
       - C(mark) is the last part of the alternative name, by default the link's name, in a namespace with the
         namespace's name and a dot before it. Both ends of a veth have the same, the other end with V(.peer) behind it.
       - C(peer) is the other end of a veth, with its C(name), and C(namespace) if it is not in the machine's own.
       - C(mtu), in bytes, and C(mac) are left as they are when not given.
-      - C(master) is the bridge of the same namespace that the link is a port of; without it the link is no port.
+      - C(master) is the bridge or bond of the same namespace that the link is a port of; without it the link is no
+        port. A bond's port has no C(addresses) and no C(mac), and the MTU of the bond.
       - C(hairpin) says whether that bridge may send a frame back to the port that it came from, by default V(false).
       - C(up) says whether the link is up, by default V(true).
       - C(addresses) is the list of all IPv4 and IPv6 addresses with their prefix lengths, by default empty. Addresses
         that the kernel sets by itself do not count.
+      - C(fdb) is the list of all forwarding entries that are not learned. Those of a vxlan have a C(mac) and the
+        address C(dst) of the tunnel's other end; C(00:00:00:00:00:00) is for unknown and broadcast frames. Those of a
+        bridge's port have a C(mac), and a C(vlan) where the bridge has C(vlan_filtering).
+      - C(neighbours) is the list of all permanent neighbours, each with C(address) and C(mac).
+      - The other options belong to kinds. One that is not given has its default, also on a link that exists. Where the
+        kernel cannot change one, the link is made anew, with all that lies or hangs on it.
+      - C(dev) is the link that this one lies on, for C(ipip) and C(vxlan) optional, for C(macvlan) and C(vlan)
+        required. It is in the same namespace; in the machine's own it may be one of others.
+      - For a bridge, C(vlan_filtering) and C(stp) are by default V(false). C(ageing) is after how many seconds a
+        learned address is forgotten, by default V(300).
+      - For a vxlan, C(id) is required. C(port) is by default V(4789) as in RFC 7348; the kernel's own default is 8472.
+        C(local) is the address to send from. Frames to unknown addresses go to C(group), a multicast address, which
+        needs C(dev), or to C(remote), a unicast address. C(learning) is by default V(true), C(ttl) V(0), the kernel's
+        choice.
+      - For a vlan, C(id) is required. For an ipip, the IPv4 addresses C(local) and C(remote) are required; C(ttl) is by
+        default V(0), that of the packet inside.
+      - For a bond, C(mode) is by default V(balance-rr), and C(miimon), in milliseconds, V(100). For a macvlan, C(mode)
+        is V(vepa) (the default), V(bridge), V(private) or V(passthru).
+      - A tun or tap stays when no program has it open; until it has its alternative name, its mark is the number of the
+        group of users that may open it.
     type: dict
     default: {}
   routes:
@@ -156,6 +178,13 @@ EXAMPLES = r"""
       ns2:
         links: {lo: {}, eth0: {addresses: [10.1.1.3/24]}}
         routes: [{to: default, via: 10.1.1.1}]
+
+- name: Make one end of a tunnel between bridges, with the other end entered and not found by multicast
+  reftopo.lab.link_state:
+    owner: demo
+    links:
+      demo-br: {kind: bridge, stp: true, ageing: 60}
+      demo-tunnel: {kind: vxlan, id: 42, master: demo-br, fdb: [{mac: "00:00:00:00:00:00", dst: 192.0.2.2}]}
 
 - name: Remove everything of that owner
   reftopo.lab.link_state:

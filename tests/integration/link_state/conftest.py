@@ -17,6 +17,21 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTI
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000  # include/uapi/linux/sched.h
 NAMESPACES = {"net": CLONE_NEWNET, "mnt": CLONE_NEWNS}
 LINK_KEYS = ("ifname", "mtu", "address", "master", "group", "altnames", "ifindex", "link_index", "link_netnsid")
+# Of what belongs to a kind: what a bridge counts down, and what veth, tap and others have, is not in it
+KIND_KEYS = (
+    "id",
+    "port",
+    "link",
+    "local",
+    "group",
+    "remote",
+    "learning",
+    "ttl",
+    "mode",
+    "type",
+    "stp_state",
+    "ageing_time",
+)
 ROUTE_KEYS = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric")
 SETTINGS = ["net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"]
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -67,11 +82,29 @@ class Machine:
                 for address in entry["addr_info"]
                 if address["family"] == "inet" or address["scope"] != "link"
             ],
+            "kinds": [[entry["ifname"], *kind(entry)] for entry in links],
+            "entries": self._entries(option),
+            "neighbours": sorted(self.sh(f"ip {option} neigh show nud permanent").splitlines()),
             "routes": [[route.get(key) for key in ROUTE_KEYS] for route in routes if route.get("protocol") != "kernel"],
             "rules": [[rule.get(key) for key in ("priority", "src", "dst", "fwmark", "table")] for rule in rules],
             "nft": self.sh(f"{inside} nft list ruleset"),
             "sysctls": self.sh(f"{inside} sysctl -e {' '.join(SETTINGS)}"),
         }
+
+    def _entries(self, option: str) -> list[list[t.Any]]:
+        """Forwarding entries without those that are a link's own."""
+        found = json.loads(self.sh(f"bridge {option} -j fdb show") or "[]")
+        return sorted(
+            [entry["ifname"], entry["mac"], entry.get("dst", ""), entry["state"]]
+            for entry in found
+            if "dst" in entry or entry["state"] == "static"
+        )
+
+
+def kind(entry: dict[str, t.Any]) -> list[t.Any]:
+    """A link's kind and what belongs to it."""
+    info = entry.get("linkinfo", {})
+    return [info.get("info_kind"), *(info.get("info_data", {}).get(key) for key in KIND_KEYS)]
 
 
 @pytest.fixture

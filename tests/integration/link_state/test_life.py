@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import apply, converge, observe
-from ansible_collections.reftopo.lab.plugins.module_utils._link_model import LinkStateError
+from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import apply, observe
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import plan
 
 LAB = yaml.safe_load((Path(__file__).parents[2] / "unit/link_state/cases.yml").read_text())["lab"]
@@ -27,6 +26,53 @@ OTHER = {
         "a": {"links": {"eth1": {"kind": "veth", "peer": {"name": "eth0", "namespace": "b"}}}},
         "b": {"links": {"eth0": {"mtu": 1400}}},
         "c": {"links": {"lo": {}, "eth0": {"addresses": ["10.9.0.4/16"]}}},
+    },
+}
+
+# Links on links, with entries and neighbours
+WIRE = {"kind": "veth", "peer": {"name": "eth0", "namespace": "b"}, "addresses": ["10.9.2.1/24"]}
+LAYERS = {
+    "owner": OWNER,
+    "namespaces": {
+        "a": {
+            "links": {
+                "mv0": {"kind": "macvlan", "dev": "eth0", "mode": "bridge", "addresses": ["10.9.3.1/24"]},
+                "eth0": {**WIRE, "neighbours": [{"address": "10.9.2.2", "mac": "02:00:00:00:00:b0"}]},
+                "br0": {"kind": "bridge", "mtu": 1400, "stp": True},
+                "tap0": {"kind": "tap", "master": "br0", "fdb": [{"mac": "02:00:00:00:00:c1"}]},
+                "vx": {
+                    "kind": "vxlan",
+                    "id": 42,
+                    "dev": "eth0",
+                    "local": "10.9.2.1",
+                    "mtu": 1400,
+                    "master": "br0",
+                    "fdb": [{"mac": "00:00:00:00:00:00", "dst": f"10.9.2.{number}"} for number in (2, 3)],
+                },
+            }
+        },
+        "b": {},
+    },
+}
+# The vxlan is made anew, a tun takes the place of a tap, neighbours and entries are others.
+OTHER_LAYERS = {
+    "owner": OWNER,
+    "namespaces": {
+        "a": {
+            "links": {
+                "eth0": {**WIRE, "neighbours": [{"address": "10.9.2.3", "mac": "02:00:00:00:00:b0"}]},
+                "br0": {"kind": "bridge", "mtu": 1300, "ageing": 30},
+                "tap0": {"kind": "tun", "addresses": ["10.9.3.1/24"]},
+                "tap1": {"kind": "tap", "master": "br0", "fdb": [{"mac": "02:00:00:00:00:c1"}]},
+                "vx": {
+                    "kind": "vxlan",
+                    "id": 43,
+                    "remote": "10.9.2.2",
+                    "fdb": [{"mac": "02:00:00:00:00:c2", "dst": "10.9.2.3"}],
+                },
+            }
+        },
+        "b": {},
     },
 }
 
@@ -48,8 +94,17 @@ def steps_to(machine: t.Any, wanted: dict[str, t.Any]) -> list[t.Any]:
 
 @pytest.mark.parametrize(
     ("start", "wanted"),
-    [(DELETED, LAB), (LAB, OTHER), (OTHER, LAB), (LAB, DELETED)],
-    ids=["create", "change", "change back", "remove"],
+    [
+        (DELETED, LAB),
+        (LAB, OTHER),
+        (OTHER, LAB),
+        (LAB, DELETED),
+        (DELETED, LAYERS),
+        (LAYERS, OTHER_LAYERS),
+        (OTHER_LAYERS, LAYERS),
+        (LAYERS, DELETED),
+    ],
+    ids=[f"{what}{kinds}" for kinds in ("", " kinds") for what in ("create", "change", "change back", "remove")],
 )
 def test_interrupted_after_each_command(start: dict[str, t.Any], wanted: dict[str, t.Any], machine: t.Any):
     """Whatever was done by then, the next run ends where an undisturbed one does, and removal leaves nothing."""
@@ -69,11 +124,12 @@ def test_interrupted_after_each_command(start: dict[str, t.Any], wanted: dict[st
     assert machine.snapshot() == pristine
 
 
-def test_removed_after_each_command(machine: t.Any):
+@pytest.mark.parametrize("wanted", [LAB, LAYERS], ids=["lab", "kinds"])
+def test_removed_after_each_command(wanted: dict[str, t.Any], machine: t.Any):
     """Removal leaves nothing of a run that was interrupted."""
     pristine = machine.snapshot()
-    for done in range(len(steps_to(machine, LAB))):
-        apply(machine.run, steps_to(machine, LAB)[:done])
+    for done in range(len(steps_to(machine, wanted))):
+        apply(machine.run, steps_to(machine, wanted)[:done])
         machine.converge(DELETED)
         assert machine.snapshot() == pristine, f"interrupted after {done} commands"
 
@@ -137,44 +193,6 @@ def test_owners_whose_names_begin_alike(machine: t.Any):
     for owner in owners:
         machine.converge({"owner": owner, "state": "deleted"})
     assert machine.snapshot() == pristine
-
-
-def test_the_way_is_blocked(machine: t.Any):
-    """All conflicts at once, nothing touched; once they are out of the way it goes through."""
-    machine.sh("ip link add t-lan type bridge", "ip link add x type bridge", "ln -s /x /run/netns/reftopo.t-link.b")
-    machine.sh("ip link property add dev x altname t-a", "ip route add 10.8.0.0/16 dev eth0")
-    found = machine.sh("ip addr; ip route; ls /run/netns")
-    with pytest.raises(LinkStateError) as raised:
-        machine.converge(LAB)
-    blocked = ["namespaces.b", "links.t-lan", "links.t-a", "routes[0]"]
-    assert [problem.path for problem in raised.value.problems] == blocked
-    assert machine.sh("ip addr; ip route; ls /run/netns") == found
-    for problem in raised.value.problems:
-        machine.sh(problem.fix.rpartition(": ")[2])
-    machine.converge(LAB)
-    machine.converge(DELETED)
-
-
-def test_the_kernel_refuses(machine: t.Any):
-    """The error names the place in the input; what was done by then is completed or removed by the next run."""
-    pristine = machine.snapshot()
-    unreachable = {**LAB, "routes": [*LAB["routes"], {"to": "10.4.0.0/16", "via": "10.200.0.1", "dev": "t-lan"}]}
-    with pytest.raises(LinkStateError, match=r"routes\[1\]: 'ip route replace 10.4.0.0/16.*': .*Nexthop has invalid"):
-        machine.converge(unreachable)
-    machine.converge(LAB)
-    machine.converge(DELETED)
-    assert machine.snapshot() == pristine
-
-
-def test_a_change_that_does_not_last_is_an_error(machine: t.Any):
-    """Control of the second reading: `ip` reports success but one command was not carried out."""
-
-    def run(command: list[str], data: str = "") -> tuple[int, str, str]:
-        return machine.run(command, data.replace("link set dev t-a up\n", ""))
-
-    with pytest.raises(LinkStateError, match=r"links\.t-a\.up: is not as wanted, 'ip link set dev t-a up'"):
-        converge(run, machine.desired(LAB), check_mode=False)
-    assert machine.converge(LAB).commands == ["ip link set dev t-a up"]
 
 
 def test_the_lab_carries_packets(machine: t.Any):

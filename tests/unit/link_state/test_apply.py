@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import apply, observe, verify
 from ansible_collections.reftopo.lab.plugins.module_utils._link_body import Step
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import given_options
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import Link, LinkStateError, Namespace, State
 
 STEPS = [
@@ -74,8 +75,9 @@ def test_nothing_runs_after_a_failure():
 
 
 def test_what_is_left_is_an_error_that_names_the_attribute():
-    want = Link("t-a", kind="bridge", mark="t-a", mtu=1400, owner="t")
-    have = {"up": True, "mtu": 1500}
+    options = given_options("bridge", {})
+    want = Link("t-a", kind="bridge", mark="t-a", mtu=1400, owner="t", options=options)
+    have = {"up": True, "mtu": 1500, "options": options}
     state = State("t", {"": Namespace({"t-a": want})})
     verify(state, state)
     with pytest.raises(LinkStateError, match=r"links\.t-a\.mtu: is not as wanted, 'ip link set dev t-a mtu 1400'"):

@@ -19,6 +19,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     split_mark,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_fdb
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import parse
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
@@ -34,9 +35,15 @@ def desired(given: dict[str, t.Any]) -> State:
 
 def recorded(name: str, owner: str = LAB["owner"]) -> State:
     """The state that was read when the case was recorded."""
-    facts = json.loads((FOLDER / "recorded" / f"{name.replace(' ', '-')}.json").read_text())
+    folder = FOLDER / ("written_by_hand" if CASES["cases"][name].get("written_by_hand") else "recorded")
+    facts = json.loads((folder / f"{name.replace(' ', '-')}.json").read_text())
     dumps = {key: "\n".join(json.dumps(part) for part in parts) for key, parts in facts["dumps"].items()}
-    state = replace(parse(owner, dumps), stale=tuple(facts["stale"]))
+
+    def bridge(command: list[str]) -> tuple[int, str, str]:
+        place = command[2].split(".")[-1] if command[1] == "-n" else ""
+        return 0, json.dumps(facts.get("fdb", {}).get(place, [])), ""
+
+    state = replace(observe_fdb(bridge, parse(owner, dumps)), stale=tuple(facts["stale"]))
     namespaces = {
         key: replace(
             body,
@@ -56,7 +63,11 @@ def test_commands(name: str):
 
 
 def test_every_recording_has_a_case():
-    assert {path.stem for path in (FOLDER / "recorded").iterdir()} == {n.replace(" ", "-") for n in CASES["cases"]}
+    for folder, by_hand in (("recorded", False), ("written_by_hand", True)):
+        names = {
+            n.replace(" ", "-") for n, case in CASES["cases"].items() if case.get("written_by_hand", False) == by_hand
+        }
+        assert {path.stem for path in (FOLDER / folder).iterdir()} == names
 
 
 def test_every_step_names_its_place_in_the_input():
@@ -64,14 +75,21 @@ def test_every_step_names_its_place_in_the_input():
     assert {"links.t-lan.mtu", "namespaces.a.links.eth0.addresses", "namespaces.a.routes[1]", "namespaces.a"} <= paths
 
 
-def test_before_and_after_are_equal_when_nothing_is_to_be_done():
+@pytest.mark.parametrize("name", [name for name, case in CASES["cases"].items() if not case["commands"]])
+def test_before_and_after_are_equal_when_nothing_is_to_be_done(name: str):
+    want = desired(CASES["cases"][name].get("input", LAB))
+    assert _link_render.observed(recorded(name), want) == _link_render.wanted(want)
+
+
+def test_before_and_after_differ_when_something_is_to_be_done():
     want = desired(LAB)
-    assert _link_render.observed(recorded("nothing to do"), want) == _link_render.wanted(want)
     assert _link_render.observed(recorded("link down"), want) != _link_render.wanted(want)
 
 
-def test_after_is_valid_input():
-    rendered = _link_render.wanted(desired(LAB))
+@pytest.mark.parametrize("name", ["nothing to do", "links on links stay", "vxlan with a group", "other kinds stay"])
+def test_after_is_valid_input(name: str):
+    rendered = _link_render.wanted(desired(CASES["cases"][name].get("input", LAB)))
+    assert plan(desired(rendered), desired(CASES["cases"][name].get("input", LAB))) == []
     assert _link_render.wanted(desired(rendered)) == rendered
 
 
