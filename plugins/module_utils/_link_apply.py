@@ -23,7 +23,12 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     split_mark,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_fdb, observe_nat, observe_sysctls
+from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import (
+    FAILED_LINE,
+    observe_fdb,
+    observe_nat,
+    observe_sysctls,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ, READ_MAIN, READ_NEIGHBOURS, parse
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
 from ansible_collections.reftopo.lab.plugins.module_utils._link_require import require
@@ -32,7 +37,6 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import no
 Run = t.Callable[..., tuple[int, str, str]]  # AnsibleModule.run_command
 
 NETNS_FOLDER = "/run/netns"  # NETNS_RUN_DIR in iproute2's include/namespace.h
-FAILED_LINE = re.compile(r"^Command failed -:(\d+)", re.MULTILINE)
 NFT_LINE = re.compile(r"^/dev/stdin:(\d+):", re.MULTILINE)
 # The options by which a tool reads one command a line from standard input. nft carries out all or nothing.
 TOOLS = {"ip": ["-batch", "-"], "bridge": ["-batch", "-"], "sysctl": ["-q", "-p", "-"], "nft": ["-f", "-"]}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import typing as t
 from dataclasses import replace
@@ -25,6 +26,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
 )
 
 Run = t.Callable[..., "tuple[int, str, str]"]
+FAILED_LINE = re.compile(r"^Command failed -:(\d+)", re.MULTILINE)  # ip(8) in batch mode
+NO_TABLE = "Error: No such file or directory"  # nft(8), of a table that is not there
 # Where AnsibleModule looks for a program besides PATH
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
@@ -72,17 +75,19 @@ def observe_nat(run: Run, state: State, wanted: State | None) -> State:
     """The State with the owner's tables.
 
     A namespace that goes takes its table along, so that it is not asked. All others are asked by one process: nft
-    itself takes 2 ms for each in the batch of `ip`, a process of its own several times that.
+    itself takes 2 ms for each in the batch of `ip`, a process of its own several times that. Each is asked for the
+    owner's table alone: nft 1.0.6 crashes when it lists tables that kube-proxy has made.
     """
     if not shutil.which("nft", path=PATH):
         _refuse(wanted)
         return state
     names = [name for name in state.namespaces if name != ROOT and (not wanted or name in wanted.namespaces)]
-    holders = [name for name, tables in zip(names, _each(run, state, names, "tables ip")) if _has(tables, state.owner)]
-    found = dict(zip(holders, _each(run, state, holders, f"table {_link_nat.table(state.owner)}")))
-    rc, output, _err = run(["nft", "-j", "list", "tables", "ip"])
-    if rc == 0 and _has(output, state.owner):
-        _rc, found[ROOT], _err = run(["nft", "-j", "list", "table", *_link_nat.table(state.owner).split()])
+    found = _tables(run, state, names)
+    rc, output, err = run(["nft", "-j", "list", "table", *_link_nat.table(state.owner).split()])
+    if rc == 0:
+        found[ROOT] = output
+    elif NO_TABLE not in err:
+        raise LinkStateError(f"cannot read the address translation of this machine: {err.strip()}")
     namespaces = {
         name: replace(body, nat=_link_nat.parse(found[name])) if name in found else body
         for name, body in state.namespaces.items()
@@ -98,17 +103,15 @@ def _refuse(wanted: State | None) -> None:
         raise LinkStateError("a program is missing, nothing was changed:", problems)
 
 
-def _each(run: Run, state: State, names: list[str], what: str) -> list[str]:
-    """What `nft list` prints in each namespace, always one line."""
+def _tables(run: Run, state: State, names: list[str]) -> dict[str, str]:
+    """What nft prints of the owner's table, one line, by the namespaces that have one."""
     if not names:
-        return []
-    lines = [f"netns exec {netns(state.owner, name)} nft -j list {what}\n" for name in names]
-    rc, output, err = run(["ip", "-batch", "-"], data="".join(lines))
-    if rc != 0 or len(output.splitlines()) != len(names):
+        return {}
+    table = _link_nat.table(state.owner)
+    lines = [f"netns exec {netns(state.owner, name)} nft -j list table {table}\n" for name in names]
+    _rc, output, err = run(["ip", "-force", "-batch", "-"], data="".join(lines))
+    without = {int(number) for number in FAILED_LINE.findall(err)}
+    holders = [name for number, name in enumerate(names, 1) if number not in without]
+    if err.count(NO_TABLE) != len(without) or len(output.splitlines()) != len(holders):
         raise LinkStateError(f"cannot read the address translation of the namespaces: {err.strip()}")
-    return output.splitlines()
-
-
-def _has(tables: str, owner: str) -> bool:
-    entries = json.loads(tables or '{"nftables": []}')["nftables"]
-    return _link_nat.table(owner).split()[1] in [entry["table"]["name"] for entry in entries if "table" in entry]
+    return dict(zip(holders, output.splitlines()))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import observe
+from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import FAILED_LINE
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ
 
 FOLDER = Path(__file__).parents[2] / "unit/link_state"
@@ -77,10 +78,12 @@ def record(machine: t.Any, name: str, wanted: dict[str, t.Any]) -> None:
             facts["fdb"][place] = [
                 entry for entry in json.loads(answer[1] or "[]") if "dst" in entry or "master" in entry
             ]
-        if command[:4] == ["nft", "-j", "list", "table"]:
+        if command[:4] == ["nft", "-j", "list", "table"] and answer[0] == 0:
             facts["nat"][""] = answer[1]
         if "list table ip" in data:
-            places = [line.split()[2].split(".")[-1] for line in data.splitlines()]
+            without = {int(number) for number in FAILED_LINE.findall(answer[2])}
+            lines = [line for number, line in enumerate(data.splitlines(), 1) if number not in without]
+            places = [line.split()[2].split(".")[-1] for line in lines]
             facts["nat"].update(zip(places, answer[1].splitlines()))
         if data.startswith(READ):
             namespace = command[2].split(".")[-1] if command[1] == "-n" else ""

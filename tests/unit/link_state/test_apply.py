@@ -95,6 +95,7 @@ def test_names_below_run_netns(tmp_path: Path):
         (tmp_path / name).touch()
     (tmp_path / "reftopo.t.linked").symlink_to("/proc/self/ns/net")
     empty = (0, "[]\n" * 5, "")
-    state = observe(Ip(empty), "t", str(tmp_path))
+    no_table = (1, "", "Error: No such file or directory\n")  # nft
+    state = observe(Ip(empty, no_table), "t", str(tmp_path))
     assert (state.stale, state.blocked, list(state.namespaces)) == (("old",), ("linked",), [""])
-    assert observe(Ip(empty), "t", str(tmp_path / "missing")).stale == ()
+    assert observe(Ip(empty, no_table), "t", str(tmp_path / "missing")).stale == ()
