@@ -87,6 +87,14 @@ def without_default(entries: t.Iterable[FdbEntry], options: t.Mapping[str, t.Any
     return tuple(entry for entry in entries if not (entry.mac == FLOOD and entry.dst in default))
 
 
+def effective(options: t.Mapping[str, t.Any], entries: t.Iterable[FdbEntry]) -> Data:
+    """The options of a vxlan, `remote` and `group` only while they lead anywhere: their flood entry can be deleted."""
+    reached = {entry.dst for entry in entries if entry.mac == FLOOD}
+    return {
+        name: "" if name in ("remote", "group") and value not in reached else value for name, value in options.items()
+    }
+
+
 def without_bridge(entries: t.Iterable[FdbEntry]) -> tuple[FdbEntry, ...]:
     """Without those in the FDB of a bridge, which go when the port leaves it."""
     return tuple(entry for entry in entries if entry.dst)

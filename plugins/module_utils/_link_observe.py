@@ -12,7 +12,12 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_sysctl
-from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry, parse_fdb, without_default
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import (
+    FdbEntry,
+    effective,
+    parse_fdb,
+    without_default,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
     End,
@@ -40,7 +45,9 @@ def observe_fdb(run: Run, state: State) -> State:
 
     def with_entries(end: End, link: Link) -> Link:
         entries = found.get(end.namespace, {}).get(end.name, ())
-        return replace(link, fdb=without_default(entries, link.options))
+        read = link.kind == "vxlan" and link.owner == state.owner
+        options = effective(link.options, entries) if read else link.options
+        return replace(link, fdb=without_default(entries, link.options), options=options)
 
     return state.with_links(with_entries) if found else state
 

@@ -82,7 +82,7 @@ class Machine:
                 for address in entry["addr_info"]
                 if address["family"] == "inet" or address["scope"] != "link"
             ],
-            "kinds": [[entry["ifname"], *kind(entry)] for entry in links],
+            "kinds": sorted(([entry["ifname"], *kind(entry)] for entry in links), key=str),
             "entries": self._entries(option),
             "neighbours": sorted(self.sh(f"ip {option} neigh show nud permanent").splitlines()),
             "routes": [[route.get(key) for key in ROUTE_KEYS] for route in routes if route.get("protocol") != "kernel"],
