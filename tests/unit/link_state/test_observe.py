@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which namespaces have the owner's table, told by one process for all, with an `ip` and an `nft` that answer as told."""
+"""Which namespaces have the owner's table, told by one process, with an `ip` and an `nft` that answer as told."""
 
 from __future__ import annotations
 
