@@ -15,6 +15,7 @@ from itertools import groupby
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
 from ansible_collections.reftopo.lab.plugins.module_utils._link_body import Step
+from ansible_collections.reftopo.lab.plugins.module_utils._link_guard import Guard
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
     LinkStateError,
@@ -40,7 +41,9 @@ NETNS_FOLDER = "/run/netns"  # NETNS_RUN_DIR in iproute2's include/namespace.h
 NFT_LINE = re.compile(r"^/dev/stdin:(\d+):", re.MULTILINE)
 # The options by which a tool reads one command a line from standard input. nft carries out all or nothing.
 TOOLS = {"ip": ["-batch", "-"], "bridge": ["-batch", "-"], "sysctl": ["-q", "-p", "-"], "nft": ["-f", "-"]}
-GONE = "Cannot find device"
+# By name, and by group (rtnl_group_dellink in net/core/rtnetlink.c returns ENODEV)
+GONE = re.compile("Cannot find device|No such device")
+NO_SESSION = Guard()
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,20 @@ class Result:
     commands: list[str]
 
 
-def converge(run: Run, desired: State, check_mode: bool) -> Result:
+def converge(run: Run, desired: State, check_mode: bool, guard: Guard = NO_SESSION) -> Result:
     """Bring the machine to the desired state and read it again; LinkStateError when something is in the way."""
-    current = observe(run, desired.owner, wanted=desired)
+    return bring(run, observe(run, desired.owner, wanted=desired), desired, check_mode, guard)
+
+
+def bring(run: Run, current: State, desired: State, check_mode: bool, guard: Guard) -> Result:
+    """As `converge`, from a state that was read already."""
     problems = conflicts(current, desired)
     if problems:
         raise LinkStateError("something else has the name, nothing was changed:", problems)
     require(run, current, desired)
+    problems = guard.refusals(current, desired)
+    if problems:
+        raise LinkStateError("this machine might not be reached any more, nothing was changed:", problems)
     steps = plan(current, desired)
     if steps and not check_mode:
         apply(run, steps)
@@ -133,7 +143,7 @@ def _batch(run: Run, argv: list[str], steps: list[Step]) -> list[Step]:
         return []
     number = _failed_line(err, steps)
     failed = steps[number - 1]
-    if FAILED_LINE.search(err) and failed.may_be_gone and GONE in err:
+    if FAILED_LINE.search(err) and failed.may_be_gone and GONE.search(err):
         return steps[number:]
     said = FAILED_LINE.sub("", err).strip().replace("\n", " ")
     fix = "correct the input or what is in the way, and run again: it goes on from here"

@@ -200,8 +200,9 @@ class Body:
 
     def _missing_routes(self) -> t.Iterator[Step]:
         left = [route for route in self.kept.routes if route.dev not in self.disturbed]
+        enough = {*left, *(replace(route, dev="") for route in left)}  # what Route.satisfies allows
         for number, want in enumerate(self.want.routes):
-            if not any(route.satisfies(want) for route in left):
+            if want not in enough:
                 yield self._step(f"route replace {route_words(want)}", f"routes[{number}]")
 
     def _nat(self) -> t.Iterator[Step]:

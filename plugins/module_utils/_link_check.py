@@ -34,6 +34,11 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MARK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 LONGEST_ALTNAME = 127  # ALTIFNAMSIZ in include/uapi/linux/if.h, less the final zero
 LONGEST_FILE_NAME = 255  # NAME_MAX; a namespace is a file below /run/netns
+# States that take no description: what they do, and what to give instead
+ALL_OF_THE_OWNER = {
+    "deleted": ("deleted removes", "give only owner, or remove single links by leaving them out of state: overridden"),
+    "gathered": ("gathered shows", "give only owner"),
+}
 OPTIONS_OF_LO = {"up", "addresses"}
 
 
@@ -89,13 +94,10 @@ def check(spec: Spec) -> Problems:
     if not OWNER.fullmatch(spec.owner):
         fix = "use letters, digits, - and _; a dot would not tell owner a.b from link b of owner a"
         yield Problem("owner", f"{spec.owner!r} cannot be a mark", fix)
-    if spec.state == "deleted" and (
-        spec.links or any(spec.routes.values()) or any(spec.nat.values()) or len(spec.routes) > 1
-    ):
-        fix = "give only owner, or remove single links by leaving them out of state: overridden"
-        yield Problem(
-            "state", "deleted removes all that the owner has, but links, routes, nat or namespaces are given", fix
-        )
+    given = spec.links or any(spec.routes.values()) or any(spec.nat.values()) or len(spec.routes) > 1
+    if spec.state in ALL_OF_THE_OWNER and given:
+        does, fix = ALL_OF_THE_OWNER[spec.state]
+        yield Problem("state", f"{does} all that the owner has, but links, routes, nat or namespaces are given", fix)
     yield from _namespaces(spec)
     for end, options in spec.links.items():
         if options is not None:
@@ -208,6 +210,6 @@ def _routes(spec: Spec, namespace: str, routes: dict[str, Data]) -> Problems:
         if not dev and (namespace == ROOT or not via):
             where = "the route must leave by a link of the owner" if namespace == ROOT else "there is no via either"
             yield Problem(f"{path}.dev", f"is missing, and {where}", "name the link that it leaves by")
-        elif dev and End(namespace, dev) not in {*spec.links, *spec.far_ends}:
+        elif dev and End(namespace, dev) not in spec.links and End(namespace, dev) not in spec.far_ends:
             yield Problem(f"{path}.dev", f"{dev!r} is not among the links of its namespace", "declare it")
         yield from destination(options, path)

@@ -114,6 +114,7 @@ class Link:
     neighbours: tuple[Neighbour, ...] = ()
     # Only in observed links
     owner: str = ""  # "" when it carries nobody's mark
+    grouped: bool = False  # in the link group of the owner for whom it was read
     altnames: tuple[str, ...] = ()
     index: int = 0
     peer_index: int = 0
@@ -145,13 +146,15 @@ class Route:
 class Namespace:
     """Links by name, routes, settings and address translation of one network namespace.
 
-    `foreign_routes` are those in ROOT's main table that leave by links of others. `sysctls` are only those that the
+    `foreign_routes` are those in ROOT's main table that leave by links of others, `default_routes` those there by which
+    packets leave for anywhere, whoever's they are, one for each next hop. `sysctls` are only those that the
     desired state sets; `nat` is the owner's table, None when there is none.
     """
 
     links: t.Mapping[str, Link] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     foreign_routes: tuple[Route, ...] = ()
+    default_routes: tuple[Route, ...] = ()
     sysctls: t.Mapping[str, str] = field(default_factory=dict)
     nat: Rules = None
 

@@ -65,7 +65,8 @@ def _namespace(owner: str, name: str, dump: str) -> Namespace:
     # The protocol says that a route is of this module; on the machine itself only its link says of which owner.
     ours = {link.name for link in links.values() if link.owner == owner}
     foreign = [route for table in routes[2:] for route in table if route.dev not in ours]
-    return Namespace(links, tuple(route for route in marked if route.dev in ours), tuple(foreign))
+    ways_out = [way for table, version in zip(tables[2:], (4, 6)) for way in _default_routes(table, version)]
+    return Namespace(links, tuple(route for route in marked if route.dev in ours), tuple(foreign), tuple(ways_out))
 
 
 def _link(owner: str, entry: Data, neighbours: t.Iterable[Neighbour]) -> Link:
@@ -85,6 +86,7 @@ def _link(owner: str, entry: Data, neighbours: t.Iterable[Neighbour]) -> Link:
         options=read_options(entry),
         neighbours=tuple(neighbours),
         owner=holder or (owner if str(_group(kind, entry)) == str(group(owner)) else ""),
+        grouped=entry.get("group") == str(group(owner)),
         altnames=altnames,
         index=entry["ifindex"],
         peer_index=entry.get("link_index", 0),
@@ -118,6 +120,12 @@ def _route(entry: Data, version: int) -> Route:
         scope=entry.get("scope", "global"),
         selector=selector.strip(),
     )
+
+
+def _default_routes(table: list[Data], version: int) -> t.Iterator[Route]:
+    for entry in table:
+        if entry["dst"] == "default":
+            yield from (_route({**entry, **hop}, version) for hop in entry.get("nexthops", [{}]))
 
 
 def _pair_up(state: State) -> State:

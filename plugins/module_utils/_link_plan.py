@@ -32,7 +32,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     place,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._link_order import height, with_uppers
+from ansible_collections.reftopo.lab.plugins.module_utils._link_order import with_uppers
+from ansible_collections.reftopo.lab.plugins.module_utils._link_removal import removals
 
 
 def conflicts(current: State, desired: State) -> list[Problem]:
@@ -74,14 +75,9 @@ def _route_conflicts(current: State, desired: State) -> t.Iterator[Problem]:
 
 def plan(current: State, desired: State) -> list[Step]:
     """The commands in order; consecutive ones in one namespace can be one batch."""
-    doomed = _doomed(current, desired)
-    kept = _without(current, doomed)
-    inside, outside = [], []
-    for end in _one_of_each_pair(current, doomed):
-        path = place(end.namespace, "links", end.name)
-        step = Step(full(desired, end.namespace), f"link del dev {end.name}", path, may_be_gone=True)
-        (outside if end.namespace == ROOT else inside).append(step)
-    steps = [*inside, *outside, *_namespaces(kept, desired)]
+    gone = doomed(current, desired)
+    kept = _without(current, gone)
+    steps = [*removals(current, desired, gone), *_namespaces(kept, desired)]
     for name, body in desired.namespaces.items():
         have = kept.namespaces.get(name, Namespace())
         steps += sysctl_steps(full(desired, name), name, have, body, early=True)
@@ -92,33 +88,20 @@ def plan(current: State, desired: State) -> list[Step]:
     return steps
 
 
-def _doomed(current: State, desired: State) -> set[End]:
+def doomed(current: State, desired: State) -> set[End]:
     """The owner's links that have to go, with their peers and what lies on them."""
-    doomed = set()
+    found = set()
     for end, link in current.ends():
         want = desired.find(end)
         if link.owner == desired.owner and (want is None or _fixed_differ(link, want)):
-            doomed |= {end, link.peer} - {None}
-    return with_uppers(current, t.cast("set[End]", doomed))
+            found |= {end, link.peer} - {None}
+    return with_uppers(current, t.cast("set[End]", found))
 
 
 def _fixed_differ(have: Link, want: Link) -> bool:
     """Whether the links differ in what the kernel cannot change."""
     fixed = [attribute for attribute in ATTRIBUTES if attribute.command is None]
     return any(a.differs(have, want) for a in fixed) or must_be_made_anew(want.kind, have.options, want.options)
-
-
-def _one_of_each_pair(current: State, doomed: set[End]) -> list[End]:
-    """Deleting one end of a veth deletes the other; the machine's own end costs no further process.
-
-    What lies on another link goes before that one.
-    """
-    chosen: dict[End, None] = {}
-    for end in sorted(doomed, key=lambda end: (end.namespace != ROOT, end.namespace, -height(current, end), end)):
-        link = current.find(end)
-        if not (link and link.peer in chosen):
-            chosen[end] = None
-    return list(chosen)
 
 
 def _without(current: State, doomed: set[End]) -> State:

@@ -36,12 +36,18 @@ def wanted(desired: State) -> Data:
     return _render(desired, desired)
 
 
+def whole(state: State) -> Data:
+    """All of a State, with every attribute."""
+    return _render(state, State(state.owner))
+
+
 def _render(state: State, like: State) -> Data:
     bodies: Data = {}
     for name, namespace in sorted(state.namespaces.items()):
         model = like.namespaces.get(name)
         links = {key: _link(link, like.find(End(name, key))) for key, link in sorted(namespace.links.items())}
-        routes = [_route(route, model.routes if model else ()) for route in namespace.routes]
+        routes_of_model = {route.key: route for route in model.routes} if model else {}
+        routes = [_route(route, routes_of_model.get(route.key)) for route in namespace.routes]
         bodies[name] = {"links": links, "routes": sorted(routes, key=str)}
         bodies[name].update({"sysctls": dict(sorted(namespace.sysctls.items()))} if namespace.sysctls else {})
         nat = [_nat(rule) for rule in canonical(namespace.nat) or ()]
@@ -81,8 +87,8 @@ def _nat(rule: NatRule) -> Data:
     return {**data, "protocol": rule.protocol, "port": rule.port} if rule.protocol else data
 
 
-def _route(route: Route, like: tuple[Route, ...]) -> Data:
-    route = next((want for want in like if route.satisfies(want)), route)
+def _route(route: Route, like: Route | None) -> Data:
+    route = like if like and route.satisfies(like) else route
     data: Data = {"to": "::/0" if (route.to, route.version) == ("default", 6) else route.to}
     data.update({name: getattr(route, name) for name in ("via", "dev") if getattr(route, name)})
     if route.scope != default_scope(route.version, route.via):

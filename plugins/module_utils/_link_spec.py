@@ -35,6 +35,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import no
 
 Data = dict[str, t.Any]
 
+STATES = ["merged", "overridden", "deleted", "gathered", "rendered", "verified"]
 LINK_OPTIONS: Data = {
     "kind": {"type": "str", "choices": sorted(KINDS)},
     "mark": {"type": "str"},
@@ -70,7 +71,8 @@ BODY_OPTIONS: Data = {
 }
 OPTIONS: Data = {
     "owner": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["overridden", "deleted"], "default": "overridden"},
+    "state": {"type": "str", "choices": STATES, "default": "overridden"},
+    "allow_uplink": {"type": "bool", "default": False},
     "links": BODY_OPTIONS["links"],
     "routes": {"type": "list", "elements": "dict", "options": ROUTE_OPTIONS, "default": []},
     "sysctls": BODY_OPTIONS["sysctls"],
@@ -94,12 +96,14 @@ def desired_state(params: Data) -> State:
 
 def _collect(params: Data, problems: list[Problem]) -> Spec:
     spec = Spec(params["owner"], params["state"])
+    if params["state"] == "gathered" and params["allow_uplink"]:
+        problems.append(Problem("allow_uplink", "gathered changes nothing", "remove it"))
     _collect_body(spec, ROOT, params, problems)
     for name, body in params["namespaces"].items():
         if name == ROOT:
             problems.append(Problem("namespaces", "one has an empty name", "use letters, digits, - and _"))
             continue
-        options = _validated(body, BODY_OPTIONS, place(str(name)), problems)
+        options = validated(body, BODY_OPTIONS, place(str(name)), problems)
         _collect_body(
             spec, str(name), options or {key: option["default"] for key, option in BODY_OPTIONS.items()}, problems
         )
@@ -110,9 +114,9 @@ def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem
     spec.sysctls[namespace] = body["sysctls"]
     for name, given in body["links"].items():
         path = place(namespace, "links", str(name))
-        options = _validated(given, LINK_OPTIONS, path, problems)
+        options = validated(given, LINK_OPTIONS, path, problems)
         if options and "peer" in options:
-            peer = _validated(options["peer"], PEER_OPTIONS, f"{path}.peer", problems)
+            peer = validated(options["peer"], PEER_OPTIONS, f"{path}.peer", problems)
             options = {**options, "peer": peer} if peer else None
         for key, known in (("fdb", FDB_OPTIONS), ("neighbours", NEIGHBOUR_OPTIONS)):
             if options and key in options:
@@ -125,11 +129,11 @@ def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem
 def _collect_list(given: list[t.Any], known: Data, path: str, problems: list[Problem]) -> dict[str, Data]:
     """The options of those elements that could be read, by path."""
     found = {f"{path}[{number}]": element for number, element in enumerate(given)}
-    options = {where: _validated(element, known, where, problems) for where, element in found.items()}
+    options = {where: validated(element, known, where, problems) for where, element in found.items()}
     return {where: element for where, element in options.items() if element is not None}
 
 
-def _validated(options: t.Any, known: Data, path: str, problems: list[Problem]) -> Data | None:
+def validated(options: t.Any, known: Data, path: str, problems: list[Problem]) -> Data | None:
     """The options with defaults and types, or None after adding to `problems`."""
     if not isinstance(options, (dict, type(None))):
         problems.append(Problem(path, f"is {options!r}, not a mapping", f"give some of {', '.join(sorted(known))}"))

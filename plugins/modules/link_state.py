@@ -17,8 +17,9 @@ description:
     C(reftopo.OWNER.MARK) and a link group made of the owner's name; a namespace is named C(reftopo.OWNER.NAME); a route
     has protocol 152; address translation is in an nftables table
     C(ip reftopo.OWNER). Something that has a wanted name and lacks the mark is an error and is not touched.
-  - Of the owner's, everything that is not described is removed. Links and routes of others, also in the owner's
-    namespaces, stay as they are.
+  - Links and routes of others, also in the owner's namespaces, stay as they are.
+  - A link of the owner that carries the machine's default route or the address of the running SSH session is not cut,
+    unless O(allow_uplink) says so.
   - An interrupted call is completed by the next one.
 requirements:
   - iproute2 and kernel 5.5 or newer, for alternative names
@@ -41,11 +42,28 @@ options:
   state:
     description:
       - With V(overridden), the owner has what the other options describe and nothing else.
+      - With V(merged), what they describe is added to what the owner has, and changed where it is there already; what
+        is not mentioned stays. Entries of a list are added to it, and replace those with the same address or
+        destination. Translations in C(nat) are put before those that are there.
       - With V(deleted), the owner has nothing. No process is stopped; a namespace that processes still use loses its
         name and the owner's links.
+      - With V(verified), nothing is changed; it fails with every difference from what V(overridden) would make, by its
+        place in the input.
+      - With V(gathered), nothing is changed; RV(gathered) is what the owner has, as input of V(overridden), without
+        C(sysctls), which have no mark. It takes O(owner) alone.
+      - With V(rendered), RV(commands) are those that lead from nothing to what is described. No machine is looked at,
+        and neither root nor iproute2 is needed.
     type: str
-    choices: [overridden, deleted]
+    choices: [merged, overridden, deleted, gathered, rendered, verified]
     default: overridden
+  allow_uplink:
+    description:
+      - Whether a link of the owner in the machine's own namespace that carries its default route, or has the address at
+        which the running SSH session arrived, may be deleted, made anew, taken down, given another master or lose that
+        address, and whether a default route of the machine may be added to one that is there, or removed.
+      - Without it, such a change is an error before anything is touched.
+    type: bool
+    default: false
   links:
     description:
       - Links of the machine's own namespace by name. A name has at most 15 characters.
@@ -85,82 +103,11 @@ options:
         group of users that may open it.
     type: dict
     default: {}
-  routes:
-    description: Routes of the machine's own namespace, each by one of O(links). At most one to each destination.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      to:
-        description: A network such as V(10.1.0.0/16), or V(default); that one is IPv6 when O(routes[].via) is.
-        type: str
-        required: true
-      via:
-        description: Address of the next router.
-        type: str
-      dev:
-        description: The link that it leaves by; in a namespace not needed with O(routes[].via).
-        type: str
-      scope:
-        description: Of an IPv4 route; by default V(global) with O(routes[].via), else V(link).
-        type: str
-        choices: [global, link]
-  sysctls:
-    description:
-      - Settings of the kernel by name, such as C(net.ipv4.ip_forward), also as C(net/ipv4/conf/eth0.5/rp_filter).
-      - Only in a namespace, where they go with it; for the machine's own, any are refused. What is not named stays
-        as it is.
-    type: dict
-    default: {}
-  nat:
-    description:
-      - Address translation for IPv4 in the machine's own namespace, as rules of a table of the owner's own, which is
-        replaced as a whole when it differs.
-      - Rules of one kind are tried in their order. Packets to which others' rules of nftables apply first keep those.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      action:
-        description:
-          - V(masquerade) gives what leaves the address of the link that it leaves by, V(snat) the address O(nat[].to).
-          - V(dnat) maps O(nat[].port) to O(nat[].to), also for what the machine sends itself, save to 127.0.0.0/8.
-            To reach a mapped port from the target's own subnet, masquerade what goes from it into it.
-        type: str
-        required: true
-        choices: [masquerade, snat, dnat]
-      to:
-        description: An address for V(snat), an address with a port such as V(172.18.0.2:80) for V(dnat).
-        type: str
-      protocol:
-        description: Protocol of a mapped port.
-        type: str
-        choices: [tcp, udp]
-      port:
-        description: The port that is mapped.
-        type: int
-      source:
-        description: Address or network that packets come from; not with V(dnat).
-        type: str
-      destination:
-        description: Where packets go to; with V(dnat) one address, by default all of the machine's own.
-        type: str
-      in:
-        description: Link that packets come in by; kernel 5.7 or newer, save with V(dnat).
-        type: str
-      not_in:
-        description: Link that packets do not come in by; with V(dnat).
-        type: str
-      out:
-        description: Link that packets leave by; not with V(dnat).
-        type: str
-      not_out:
-        description: Link that packets do not leave by, as a container engine's bridge; not with V(dnat).
-        type: str
   namespaces:
     description: Network namespaces by name, each with its own C(links), C(routes), C(sysctls) and C(nat).
     type: dict
     default: {}
+extends_documentation_fragment: [reftopo.lab.link_body]
 """
 
 EXAMPLES = r"""
@@ -186,6 +133,24 @@ EXAMPLES = r"""
       demo-br: {kind: bridge, stp: true, ageing: 60}
       demo-tunnel: {kind: vxlan, id: 42, master: demo-br, fdb: [{mac: "00:00:00:00:00:00", dst: 192.0.2.2}]}
 
+- name: Add a namespace to it, and leave the rest as it is
+  reftopo.lab.link_state:
+    owner: demo
+    state: merged
+    links:
+      demo-ns3: {kind: veth, mark: ns3.eth0, master: demo-br, peer: {name: eth0, namespace: ns3}}
+    namespaces:
+      ns3: {links: {eth0: {addresses: [10.1.1.4/24]}}}
+
+- name: Show what it has by now
+  reftopo.lab.link_state:
+    owner: demo
+    state: gathered
+  register: demo_links
+
+- name: Fail when it is not so any more
+  reftopo.lab.link_state: "{{ demo_links['gathered'] | combine({'state': 'verified'}) }}"
+
 - name: Remove everything of that owner
   reftopo.lab.link_state:
     owner: demo
@@ -196,19 +161,29 @@ RETURN = r"""
 before:
   description: What the owner had, in the format of the input.
   type: dict
-  returned: success
+  returned: success, with O(state=merged), V(overridden), V(deleted) and V(verified)
   sample: {owner: demo, links: {}, routes: [], namespaces: {}}
 after:
   description: What the owner has now, or would have in check mode, in the format of the input.
   type: dict
-  returned: success
+  returned: success, with O(state=merged), V(overridden), V(deleted) and V(verified)
   sample: {owner: demo, links: {demo-br: {kind: bridge, mark: lan}}, routes: [], namespaces: {}}
 commands:
   description: The commands that lead from one to the other, in the order in which they ran or would run.
   type: list
   elements: str
-  returned: success
+  returned: success, except with O(state=gathered)
   sample: ["ip link add name demo-br group 1262304000 type bridge"]
+gathered:
+  description: What the owner has, in the format of the input.
+  type: dict
+  returned: success, with O(state=gathered)
+  sample: {owner: demo, links: {demo-br: {kind: bridge, mark: lan, mtu: 1500}}, routes: [], namespaces: {}}
+rendered:
+  description: What is described, in the format of RV(after).
+  type: dict
+  returned: success, with O(state=rendered)
+  sample: {owner: demo, links: {demo-br: {kind: bridge, mark: lan}}, routes: [], namespaces: {}}
 problems:
   description: What is wrong, where in the input, and what to do about it.
   type: list
@@ -222,21 +197,21 @@ from dataclasses import asdict
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import converge
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import LinkStateError
-from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
+from ansible_collections.reftopo.lab.plugins.module_utils._link_session import session_address
+from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS
+from ansible_collections.reftopo.lab.plugins.module_utils._link_states import result
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    folder = os.path.dirname(module.get_bin_path("ip", required=True))
-    run = partial(module.run_command, path_prefix=folder)
+    program = module.get_bin_path("ip", required=module.params["state"] != "rendered")
+    run = partial(module.run_command, path_prefix=os.path.dirname(program or ""))
     try:
-        result = converge(run, desired_state(module.params), module.check_mode)
+        found = result(run, module.params, module.check_mode, session_address(os.environ))
     except LinkStateError as error:
         module.fail_json(msg=str(error), problems=[asdict(problem) for problem in error.problems])
-    diff = {"before": result.before, "after": result.after}
-    module.exit_json(changed=bool(result.commands), commands=result.commands, diff=diff, **diff)
+    module.exit_json(**found)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import Result, converge
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
+from ansible_collections.reftopo.lab.plugins.module_utils._link_states import result
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000  # include/uapi/linux/sched.h
 NAMESPACES = {"net": CLONE_NEWNET, "mnt": CLONE_NEWNS}
@@ -59,6 +60,22 @@ class Machine:
     def converge(self, given: dict[str, t.Any], check_mode: bool = False) -> Result:
         """What the module does."""
         return converge(self.run, self.desired(given), check_mode)
+
+    def result(self, check_mode: bool = False, session: str = "", **given: t.Any) -> dict[str, t.Any]:
+        """The module's result."""
+        params = {name: option.get("default") for name, option in OPTIONS.items()}
+        return result(self.run, {**params, **given}, check_mode, session)
+
+    def shape(self) -> t.Any:
+        """The snapshot without what differs between two machines of the same state: MAC addresses, numbers, order."""
+        return {
+            name: {
+                **found,
+                "links": sorted([link[0], link[1], link[3], link[4], link[5], link[-1]] for link in found["links"]),
+                **{part: sorted(found[part], key=str) for part in ("kinds", "addresses", "routes")},
+            }
+            for name, found in self.snapshot().items()
+        }
 
     def snapshot(self) -> dict[str, t.Any]:
         """Everything that a test could leave: names below /run/netns, links, addresses, routes, tables of nft."""

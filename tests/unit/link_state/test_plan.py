@@ -3,56 +3,19 @@
 
 from __future__ import annotations
 
-import json
-import typing as t
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import yaml
-from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_render, _link_sysctl
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     LinkStateError,
-    State,
     altname,
     group,
     netns,
     split_mark,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_fdb
-from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import parse
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
-from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
-
-FOLDER = Path(__file__).parent
-CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
-LAB = CASES["lab"]
-
-
-def desired(given: dict[str, t.Any]) -> State:
-    return desired_state({**{name: option.get("default") for name, option in OPTIONS.items()}, **given})
-
-
-def recorded(name: str, owner: str = LAB["owner"]) -> State:
-    """The state that was read when the case was recorded."""
-    folder = FOLDER / ("written_by_hand" if CASES["cases"][name].get("written_by_hand") else "recorded")
-    facts = json.loads((folder / f"{name.replace(' ', '-')}.json").read_text())
-    dumps = {key: "\n".join(json.dumps(part) for part in parts) for key, parts in facts["dumps"].items()}
-
-    def bridge(command: list[str]) -> tuple[int, str, str]:
-        place = command[2].split(".")[-1] if command[1] == "-n" else ""
-        return 0, json.dumps(facts.get("fdb", {}).get(place, [])), ""
-
-    state = replace(observe_fdb(bridge, parse(owner, dumps)), stale=tuple(facts["stale"]))
-    namespaces = {
-        key: replace(
-            body,
-            sysctls=_link_sysctl.parse(facts.get("sysctls", {}).get(key, "")),
-            nat=_link_nat.parse(facts["nat"][key]) if key in facts.get("nat", {}) else None,
-        )
-        for key, body in state.namespaces.items()
-    }
-    return replace(state, namespaces=namespaces)
+from link_cases import CASES, FOLDER, LAB, desired, recorded
 
 
 @pytest.mark.parametrize("name", CASES["cases"])

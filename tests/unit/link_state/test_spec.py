@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.reftopo.lab.plugins.doc_fragments.link_body import ModuleDocFragment
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import End, LinkStateError, Route
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import (
     BODY_OPTIONS,
@@ -80,7 +81,8 @@ def test_route(given: tuple[str, ...]):
 
 
 def test_every_option_is_documented():
-    documentation = yaml.safe_load(link_state.DOCUMENTATION)["options"]
+    texts = (link_state.DOCUMENTATION, ModuleDocFragment.DOCUMENTATION)
+    documentation = {name: option for text in texts for name, option in yaml.safe_load(text)["options"].items()}
     assert set(documentation) == set(OPTIONS)
     text = " ".join([*documentation["links"]["description"], documentation["namespaces"]["description"]])
     assert [name for name in [*LINK_OPTIONS, *BODY_OPTIONS] if f"C({name})" not in text] == []

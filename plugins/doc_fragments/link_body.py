@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of link_state that are for the machine's own namespace what a namespace has besides links."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What M(reftopo.lab.link_state) takes besides links."""
+
+    DOCUMENTATION = r"""
+options:
+  routes:
+    description: Routes of the machine's own namespace, each by one of O(links). At most one to each destination.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      to:
+        description: A network such as V(10.1.0.0/16), or V(default); that one is IPv6 when O(routes[].via) is.
+        type: str
+        required: true
+      via:
+        description: Address of the next router.
+        type: str
+      dev:
+        description: The link that it leaves by; in a namespace not needed with O(routes[].via).
+        type: str
+      scope:
+        description: Of an IPv4 route; by default V(global) with O(routes[].via), else V(link).
+        type: str
+        choices: [global, link]
+  sysctls:
+    description:
+      - Settings of the kernel by name, such as C(net.ipv4.ip_forward), also as C(net/ipv4/conf/eth0.5/rp_filter).
+      - Only in a namespace, where they go with it; for the machine's own, any are refused. What is not named stays
+        as it is.
+    type: dict
+    default: {}
+  nat:
+    description:
+      - Address translation for IPv4 in the machine's own namespace, as rules of a table of the owner's own, which is
+        replaced as a whole when it differs.
+      - Rules of one kind are tried in their order. Packets to which others' rules of nftables apply first keep those.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      action:
+        description:
+          - V(masquerade) gives what leaves the address of the link that it leaves by, V(snat) the address O(nat[].to).
+          - V(dnat) maps O(nat[].port) to O(nat[].to), also for what the machine sends itself, save to 127.0.0.0/8.
+            To reach a mapped port from the target's own subnet, masquerade what goes from it into it.
+        type: str
+        required: true
+        choices: [masquerade, snat, dnat]
+      to:
+        description: An address for V(snat), an address with a port such as V(172.18.0.2:80) for V(dnat).
+        type: str
+      protocol:
+        description: Protocol of a mapped port.
+        type: str
+        choices: [tcp, udp]
+      port:
+        description: The port that is mapped.
+        type: int
+      source:
+        description: Address or network that packets come from; not with V(dnat).
+        type: str
+      destination:
+        description: Where packets go to; with V(dnat) one address, by default all of the machine's own.
+        type: str
+      in:
+        description: Link that packets come in by; kernel 5.7 or newer, save with V(dnat).
+        type: str
+      not_in:
+        description: Link that packets do not come in by; with V(dnat).
+        type: str
+      out:
+        description: Link that packets leave by; not with V(dnat).
+        type: str
+      not_out:
+        description: Link that packets do not leave by, as a container engine's bridge; not with V(dnat).
+        type: str
+"""
