@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_entry, _link_nat, _link_sysctl
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import TUNTAP, changes, keeps_mtu
+from ansible_collections.reftopo.lab.plugins.module_utils._link_loss import taken_down, without_bond
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PROTOCOL,
     ROOT,
@@ -138,6 +139,11 @@ class Body:
         if have.mark != want.mark:
             command = f"link property add dev {want.name} altname {altname(self.owner, want.mark)}"
             yield self._step(command, *path, "mark")
+        # Before anything else makes the kernel remove them
+        extra = [address for address in have.addresses if address not in want.addresses]
+        for address in reversed(extra):
+            self.disturbed.add(want.name)
+            yield self._step(f"addr del {address} dev {want.name}", *path, "addresses")
         for name, words in changes(want.kind, have.options, want.options):
             yield self._step(f"link set dev {want.name} {words}", *path, name)
         if have.master != want.master and self._is_bond(have.master, want.master):
@@ -147,7 +153,12 @@ class Body:
             if attribute.command and attribute.differs(have, want):
                 change = attribute.command(getattr(want, attribute.name))
                 yield self._step(f"link set dev {want.name} {change}", *path, attribute.name)
-        yield from self._addresses(have, want, *path, "addresses")
+        left = taken_down(have).addresses if have.up and not want.up else have.addresses
+        for address in want.addresses:
+            # With a primary address its secondary ones may go: promote_secondaries in the kernel's ip-sysctl.rst.
+            if extra or address not in left:
+                how = "nodad" if ":" in address else "brd +"
+                yield self._step(f"addr replace {address} {how} dev {want.name}", *path, "addresses")
 
     def _is_bond(self, *masters: str) -> bool:
         found = [links.get(name) for name in masters for links in (self.before.links, self.want.links)]
@@ -159,18 +170,6 @@ class Body:
             yield self._step(f"link set dev {want.name} down", *path, "up")
         command = f"master {want.master}" if want.master else "nomaster"
         yield self._step(f"link set dev {want.name} {command}", *path, "master")
-
-    def _addresses(self, have: Link, want: Link, *path: str) -> t.Iterator[Step]:
-        extra = [address for address in have.addresses if address not in want.addresses]
-        for address in reversed(extra):
-            yield self._step(f"addr del {address} dev {want.name}", *path)
-        if extra:
-            self.disturbed.add(want.name)
-        for address in want.addresses:
-            # With a primary address its secondary ones may go: promote_secondaries in the kernel's ip-sysctl.rst.
-            if extra or address not in have.addresses:
-                how = "nodad" if ":" in address else "brd +"
-                yield self._step(f"addr replace {address} {how} dev {want.name}", *path)
 
     def _extra_entries(self) -> t.Iterator[Step]:
         """Of all links before any is added: one that moves to another port is deleted from where it was."""
@@ -227,17 +226,6 @@ def _fresh(want: Link) -> Link:
     mtu = want.mtu if keeps_mtu(want.kind, want.options) else None
     mac = want.mac if want.kind not in TUNTAP else None
     return Link(want.name, kind=want.kind, peer=want.peer, mtu=mtu, mac=mac, up=False, options=want.options)
-
-
-def without_master(link: Link, master: Link | None) -> Link:
-    """A port whose bridge or bond was removed."""
-    free = replace(link, master="", fdb=_link_entry.without_bridge(link.fdb))
-    return without_bond(free) if master and master.kind == "bond" else free
-
-
-def without_bond(link: Link) -> Link:
-    """A link that left a bond, which gives back MTU and MAC address and leaves it down (__bond_release_one)."""
-    return replace(link, mtu=None, mac=None, up=False, neighbours=())
 
 
 def route_words(route: Route) -> str:

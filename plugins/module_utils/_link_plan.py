@@ -17,10 +17,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_body import (
     Step,
     full,
     sysctl_steps,
-    without_master,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_create import made_inside, made_outside
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import must_be_made_anew
+from ansible_collections.reftopo.lab.plugins.module_utils._link_loss import without_master
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
     End,
