@@ -48,6 +48,45 @@ def test_the_module():
 
 
 @pytest.mark.usefixtures("machine")
+def test_states_that_change_nothing():
+    created = module(LAB)
+    gathered = module({"owner": LAB["owner"], "state": "gathered"})
+    assert set(gathered) & {"before", "after", "commands", "diff"} == set()
+    assert module({**gathered["gathered"], "state": "verified"})["changed"] is False
+    assert module({"owner": LAB["owner"], "state": "merged", "links": {"t-b": {"mtu": 1450}}})["commands"] == []
+    failed = module({"owner": LAB["owner"], "state": "verified"})
+    assert {problem["path"] for problem in failed["problems"]} >= {"links.t-lan", "routes", "namespaces.a"}
+    assert module(LAB)["before"] == created["after"]
+    assert module({"owner": LAB["owner"], "state": "deleted"})["changed"]
+
+
+def test_rendered_needs_no_ip(machine: t.Any):
+    """Control: overridden says that it is missing."""
+    programs = {
+        path.resolve() for path in map(Path, ("/bin/ip", "/sbin/ip", "/usr/bin/ip", "/usr/sbin/ip")) if path.exists()
+    }
+    machine.sh(*(f"mount --bind /dev/null {program}" for program in programs))
+    rendered = module({**LAB, "state": "rendered"})
+    assert (rendered["changed"], rendered["commands"][0]) == (False, "ip netns add reftopo.t-link.a")
+    assert rendered["rendered"]["links"]["t-a"]["peer"] == {"name": "eth0", "namespace": "a"}
+    assert 'Failed to find required executable "ip"' in module(LAB)["msg"]
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_address_of_the_session():
+    """It comes from the environment that Ansible hands on."""
+    module(LAB)
+    os.environ["SSH_CONNECTION"] = "10.9.0.2 50000 10.9.0.1 22"
+    try:
+        failed = module({"owner": LAB["owner"], "state": "deleted"})
+    finally:
+        del os.environ["SSH_CONNECTION"]
+    assert [problem["path"] for problem in failed["problems"]] == ["links.t-lan"]
+    assert "allow_uplink: true" in failed["msg"]
+    assert module({"owner": LAB["owner"], "state": "deleted"})["changed"], "control: without a session"
+
+
+@pytest.mark.usefixtures("machine")
 def test_wrong_input():
     failed = module({"owner": "t-link", "links": {"br0": {"kind": "bridge", "mtu": 1}, "v0": {"kind": "veth"}}})
     assert [problem["path"] for problem in failed["problems"]] == ["links.br0.mtu", "links.v0.peer"]
