@@ -11,6 +11,7 @@ from dataclasses import replace
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import ROOT, End, Link, LinkStateError, State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
+from ansible_collections.reftopo.lab.plugins.module_utils._natural import natural
 
 Data = dict[str, t.Any]
 
@@ -29,7 +30,7 @@ def gathered(current: State) -> Data:
     data = _link_render.whole(replace(state, namespaces=namespaces))
     while problems := _problems(data):
         # By whole entries of a list, the last first, so that the numbers of those before stay right
-        for path in sorted({re.sub(r"\].*", "]", path) for path in problems}, key=_by_number, reverse=True):
+        for path in sorted({re.sub(r"\].*", "]", path) for path in problems}, key=natural, reverse=True):
             _remove(data, path)
     return data
 
@@ -50,10 +51,6 @@ def _problems(data: Data) -> list[str]:
     except LinkStateError as error:
         return [problem.path for problem in error.problems]
     return []
-
-
-def _by_number(path: str) -> list[t.Any]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
 
 
 def _remove(data: t.Any, path: str) -> None:

@@ -13,13 +13,13 @@ import itertools
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import address, chosen, hops, targets
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
 
 WORKLOAD = "reftopo-verify"  # namespace of the test workload, roles/verify/templates/workload.yaml.j2
 SERVICE = "agnhost"
 SETS = ("a", "b")  # two pods a node: same-node and cross-node pairs exist from two nodes on
 SERVER_PORTS = {"tcp": 8080, "udp": 8081}  # agnhost's netexec, and our own server outside
 TELLING = ("tcp", "udp")  # protocols whose servers tell the source address they see
-PROTOCOLS = {"services": ["tcp", "udp"], "dns": ["udp"]}  # of a target, when a check names none
 
 
 def names(topology: Data, kind: str | list[str]) -> dict[str, str | None]:
@@ -48,11 +48,7 @@ def asked_names(topology: Data) -> list[str]:
 
 def protocols(check: Data) -> list[str]:
     """The protocols of a check's probes; a trace finds who forwards them."""
-    named = (
-        check.get("protocols")
-        or list(check.get("ports", ()))
-        or PROTOCOLS.get(str(check["to"]), ["icmp", "tcp", "udp"])
-    )
+    named = check.get("protocols") or default_protocols(check)
     return [*named, "trace"] if "hops" in check else named
 
 

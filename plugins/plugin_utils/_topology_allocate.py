@@ -24,13 +24,12 @@ except ImportError:  # the inventory plugin says what is missing
 FIRST = {"bridges": 1, "nodes": 11, "namespaces": 201}
 
 
-def gateway(topology: dict[str, t.Any], name: str) -> str | None:
+def gateway(segment: dict[str, t.Any], inside: t.Mapping[str, Interface]) -> str | None:
     """The host's own address on a segment's bridge: the first one unless the file names another.
 
-    A segment without a bridge on the host, a wire or one with bridges in namespaces, has none.
+    A segment without a bridge on the host, a wire or one with bridges `inside` of namespaces, has none.
     """
-    segment = topology["segments"][name]
-    if segment.get("kind") == "veth" or name in bridges(topology):
+    if segment.get("kind") == "veth" or inside:
         return None
     return segment.get("gateway") or str(netaddr.IPNetwork(segment["cidr"])[1])
 
@@ -42,7 +41,8 @@ def allocate(topology: dict[str, t.Any]) -> dict[Interface, str]:
     namespaces take the next free one, in the order of their names. Adding a machine can therefore move the addresses of
     those sorted behind it.
     """
-    taken: set[str | None] = {gateway(topology, name) for name in topology["segments"]}
+    found = bridges(topology)
+    taken: set[str | None] = {gateway(segment, found.get(name, {})) for name, segment in topology["segments"].items()}
     addresses = {interface: interface.address for interface in interfaces(topology) if interface.address}
     taken.update(addresses.values())
     free = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._link_model import LinkStateError
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import LinkStateError, State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 
@@ -45,32 +45,32 @@ def _leaves(change: Data, path: str = "") -> t.Iterator[tuple[str, t.Any]]:
 
 
 def link_state_problems(compiled: Data) -> t.Iterator[Problem]:
-    """What link_state would refuse of a namespace's own links, routes and so on: their places are those in the file."""
-    try:
-        desired_state(compiled["link_state"])
-    except LinkStateError as error:
-        yield from (Problem(*vars(problem).values()) for problem in error.problems)
+    """What link_state would refuse, of the topology itself or else of a check's change; and changes that break nothing.
+
+    The topology must be valid otherwise. Places of what namespaces say in link_state's own words are those in the file.
+    """
+    healthy, problems = _read(compiled["link_state"])
+    yield from problems
+    for name, check in compiled["checks"].items() if healthy else ():
+        if "change" in check.get("break", {}):
+            yield from _change_problems(f"checks.{name}.break.change", check["break"], healthy)
 
 
-def change_problems(compiled: Data) -> t.Iterator[Problem]:
-    """Changes that link_state would refuse, or that break nothing. The topology must be valid otherwise."""
-    for name, check in compiled["checks"].items():
-        broken = check.get("break", {})
-        if "change" in broken:
-            yield from _change_problems(f"checks.{name}.break.change", broken, compiled["link_state"])
-
-
-def _change_problems(path: str, broken: Data, healthy: Data) -> t.Iterator[Problem]:
+def _change_problems(path: str, broken: Data, healthy: State) -> t.Iterator[Problem]:
     unknown = [key for key in broken["change"] if key not in PARTS]
     for key in unknown:
         yield Problem(f"{path}.{key}", "unknown key", f"use {', '.join(PARTS)}")
     if unknown:
         return
-    try:
-        same = desired_state(broken["link_state"]) == desired_state(healthy)
-    except LinkStateError as error:
-        for problem in error.problems:
-            yield Problem(f"{path}.{problem.path}", problem.problem, problem.fix)
-        return
-    if same:
+    state, problems = _read(broken["link_state"], f"{path}.")
+    yield from problems
+    if state == healthy:
         yield Problem(path, "changes nothing, so it could not fail", "change or remove something that is there")
+
+
+def _read(link_state: Data, path: str = "") -> tuple[State | None, list[Problem]]:
+    """The state that is described, or what is wrong with it, below a path in the file."""
+    try:
+        return desired_state(link_state), []
+    except LinkStateError as error:
+        return None, [Problem(f"{path}{one.path}", one.problem, one.fix) for one in error.problems]

@@ -44,13 +44,15 @@ Data = dict[str, t.Any]
 
 def compile_topology(topology: Data) -> Data:
     """The compiled form of a topology that :func:`validate` found nothing wrong with."""
-    name = topology["name"]
+    name, inside = topology["name"], bridges(topology)
     compiled = {
         "name": name,
         "group": group_name(name),
         "description": topology["description"],
-        "segments": {key: _segment(topology, key, segment) for key, segment in in_order(topology["segments"])},
-        **_machines(topology),
+        "segments": {
+            key: _segment(name, key, segment, inside.get(key, {})) for key, segment in in_order(topology["segments"])
+        },
+        **_machines(topology, inside),
     }
     if "cluster" in topology:
         compiled["cluster"] = _cluster(topology["cluster"], compiled)
@@ -61,17 +63,16 @@ def compile_topology(topology: Data) -> Data:
     return compiled
 
 
-def _segment(topology: Data, name: str, segment: Data) -> Data:
+def _segment(topology: str, name: str, segment: Data, inside: dict[str, Interface]) -> Data:
     common = {"kind": segment["kind"], "cidr": segment["cidr"], "mtu": segment["mtu"]}
-    inside = bridges(topology).get(name)
     if inside:
         return {**common, "bridges": {machine: bridge.name for machine, bridge in inside.items()}}
     if segment["kind"] == "veth":
         return common
-    return {**common, "bridge": link_name(topology["name"], name), "gateway": gateway(topology, name)}
+    return {**common, "bridge": link_name(topology, name), "gateway": gateway(segment, inside)}
 
 
-def _machines(topology: Data) -> Data:
+def _machines(topology: Data, inside: dict[str, dict[str, Interface]]) -> Data:
     """The nodes and the namespaces, each with its interfaces."""
     machines: Data = {
         "nodes": {key: _node(topology["name"], key, node) for key, node in in_order(topology["nodes"])},
@@ -86,7 +87,7 @@ def _machines(topology: Data) -> Data:
         machine.setdefault("address", address)
         machine.setdefault("interfaces", {})[interface.name] = {
             "segment": interface.segment,
-            **_plug(topology, interface),
+            **_plug(topology, interface, inside.get(interface.segment, {})),
             "address": f"{address}/{netaddr.IPNetwork(segment['cidr']).prefixlen}",
             "mac": (interface.mac or mac_address(topology["name"], interface.machine, interface.name)).lower(),
             "mtu": segment["mtu"],
@@ -94,9 +95,8 @@ def _machines(topology: Data) -> Data:
     return machines
 
 
-def _plug(topology: Data, interface: Interface) -> Data:
+def _plug(topology: Data, interface: Interface, inside: dict[str, Interface]) -> Data:
     """How an interface is on its segment: as a bridge, or by a veth whose far end is `peer`, on the host or in `at`."""
-    inside = bridges(topology).get(interface.segment)
     if interface.kind == "bridge":
         return {"kind": "bridge"}
     if inside:
@@ -141,12 +141,17 @@ def _cni(cni: Data, compiled: Data) -> Data:
     return {**cni, "device": device_name(cni), "overhead": overhead, "mtu": underlay - overhead}
 
 
+def default_protocols(check: Data) -> list[str]:
+    """What the probes of a check with from and to speak that names no protocols."""
+    if "ports" in check:
+        return list(check["ports"])
+    return {"services": ["tcp", "udp"], "dns": ["udp"]}.get(str(check["to"]), ["icmp", "tcp", "udp"])
+
+
 def _check(check: Data, state: Data) -> Data:
     if "from" not in check:
         return check
-    protocols = {"services": ["tcp", "udp"], "dns": ["udp"]}.get(str(check["to"]), ["icmp", "tcp", "udp"])
-    protocols = list(check["ports"]) if "ports" in check else protocols
-    compiled = {"protocols": protocols, "expect": "ok", **check}
+    compiled = {"protocols": default_protocols(check), "expect": "ok", **check}
     if "change" in check.get("break", {}):
         compiled["break"] = {**check["break"], "link_state": merge_patch(state, check["break"]["change"])}
     return compiled

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._natural import natural
 
 
 class Interface(t.NamedTuple):
@@ -21,11 +22,6 @@ class Interface(t.NamedTuple):
     mac: str | None
     kind: str | None = "veth"
     at: str | None = None  # the namespace whose bridge it is plugged into
-
-
-def natural(name: str) -> list[str | int]:
-    """Sort key under which w2 comes before w10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def in_order(mapping: dict[str, t.Any] | None) -> list[tuple[str, t.Any]]:

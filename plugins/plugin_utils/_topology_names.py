@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-LONGEST = 15  # characters of a link's name: the kernel's IFNAMSIZ less its final zero
+INTERFACE_NAME_MAX = 15  # characters of a link's name: the kernel's IFNAMSIZ less its final zero
 
 
 def group_name(topology: str) -> str:
@@ -33,7 +33,7 @@ def link_name(*parts: str) -> str:
 def port_name(machine: str, interface: str) -> str:
     """The name, in the namespace of a bridge, of the end that is plugged into it: readable where that fits."""
     name = f"{machine}.{interface}"
-    return name if len(name) <= LONGEST else link_name(machine, interface)
+    return name if len(name) <= INTERFACE_NAME_MAX else link_name(machine, interface)
 
 
 def mac_address(*parts: str) -> str:

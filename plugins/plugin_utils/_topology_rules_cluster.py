@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import OVERHEAD, device_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, in_order
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 
 try:
@@ -24,7 +25,6 @@ SERVICE_BITS = range(4, 20 + 1)
 NODE_BITS_MAX = 16
 # Every IPv4 host must take a datagram of this many bytes (RFC 791 section 3.1).
 MTU_MIN = 576
-INTERFACE_NAME_MAX = 15
 
 
 def cluster_problems(topology: Data) -> t.Iterator[Problem]:

@@ -8,7 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import gateway
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import Interface, in_order, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
+    Interface,
+    bridges,
+    in_order,
+    interfaces,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import mac_address
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
 
@@ -25,9 +30,10 @@ LONGEST_PREFIX = 30
 
 def segment_problems(topology: Data) -> t.Iterator[Problem]:
     """Gateways outside of their segment, segments with fewer addresses than interfaces, and wires with not two ends."""
+    inside = bridges(topology)
     for name, segment in in_order(topology.get("segments")):
         ends = [interface for interface in interfaces(topology) if interface.segment == name]
-        yield from _bridge_problems(f"segments.{name}", segment or {}, ends)
+        yield from _bridge_problems(f"segments.{name}", segment or {}, ends, inside.get(name, {}))
         if segment and segment.get("kind") == "veth":
             yield from _wire_problems(f"segments.{name}", segment, ends)
         elif segment and segment.get("cidr"):
@@ -37,20 +43,21 @@ def segment_problems(topology: Data) -> t.Iterator[Problem]:
                 yield from _host_problems(f"segments.{name}.gateway", segment["gateway"], network)
 
 
-def _bridge_problems(path: str, segment: Data, ends: list[Interface]) -> t.Iterator[Problem]:
+def _bridge_problems(
+    path: str, segment: Data, ends: list[Interface], inside: dict[str, Interface]
+) -> t.Iterator[Problem]:
     """Bridges in namespaces where none can be, and interfaces that are not told which of them they are plugged into."""
-    bridges = {end.machine: end for end in ends if (end.section, end.kind) == ("namespaces", "bridge")}
-    if segment.get("gateway") and (bridges or segment.get("kind") == "veth"):
+    if segment.get("gateway") and (inside or segment.get("kind") == "veth"):
         what = "the segment has no bridge on this host, whose address this would be"
         yield Problem(f"{path}.gateway", what, "remove gateway; a bridge in a namespace has an address of its own")
     for end in ends:
         if end.kind == "bridge":
-            yield from _place_of_bridge(end, segment, bridges.get(end.machine, end))
-        elif bridges and end.section == "nodes":
+            yield from _place_of_bridge(end, segment, inside.get(end.machine, end))
+        elif inside and end.section == "nodes":
             what = f"node {end.machine} cannot be on a bridge in a namespace: this host would not reach it"
             yield Problem(f"{end.path}.segment", what, "put it on a segment with its bridge on this host")
-        elif end.at not in bridges and (end.at or len(bridges) > 1):
-            yield _unplugged(end, sorted(bridges))
+        elif end.at not in inside and (end.at or len(inside) > 1):
+            yield _unplugged(end, sorted(inside))
 
 
 def _place_of_bridge(end: Interface, segment: Data, chosen: Interface) -> t.Iterator[Problem]:
@@ -101,12 +108,12 @@ def _size_problems(path: str, network: netaddr.IPNetwork, count: int) -> t.Itera
 
 def interface_problems(topology: Data) -> t.Iterator[Problem]:
     """Interfaces in no segment, and addresses that are outside of it, special, or there twice."""
-    segments = topology.get("segments")
+    segments, inside = topology.get("segments"), bridges(topology)
     addresses: dict[str, str] = {}
     macs = dict(_derived_macs(topology))
     for interface in interfaces(topology):
         if segments and interface.segment:
-            yield from _place_problems(interface, topology)
+            yield from _place_problems(interface, segments, inside.get(interface.segment, {}))
         if interface.address:
             yield from _duplicate(f"{interface.path}.address", interface.address, addresses)
         if interface.mac:
@@ -121,8 +128,7 @@ def _derived_macs(topology: Data) -> t.Iterator[tuple[str, str]]:
             yield mac, f"{interface.path}.mac (derived)"
 
 
-def _place_problems(interface: Interface, topology: Data) -> t.Iterator[Problem]:
-    segments = topology["segments"]
+def _place_problems(interface: Interface, segments: Data, inside: dict[str, Interface]) -> t.Iterator[Problem]:
     if interface.segment not in segments:
         what = f"there is no segment {interface.segment}"
         yield Problem(f"{interface.path}.segment", what, did_you_mean(interface.segment, segments))
@@ -133,7 +139,7 @@ def _place_problems(interface: Interface, topology: Data) -> t.Iterator[Problem]
     path, network = f"{interface.path}.address", netaddr.IPNetwork(segment["cidr"])
     if network.prefixlen <= LONGEST_PREFIX:
         yield from _host_problems(path, interface.address, network)
-        if interface.address == gateway(topology, interface.segment):
+        if interface.address == gateway(segment, inside):
             what = f"{interface.address} is the gateway of segment {interface.segment}"
             yield Problem(path, what, "use another, or leave it out to have one allocated")
 

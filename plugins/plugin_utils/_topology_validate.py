@@ -8,10 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _topology_schema
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import (
-    change_problems,
-    link_state_problems,
-)
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import link_state_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
@@ -47,10 +44,8 @@ def validate(text: str | bytes, folder: str, host: t.Sequence[Occupied]) -> tupl
         *check_problems(topology),
     ]
     problems += sorted(mistakes, key=_section)
-    # What link_state says can only be told of a topology that is right otherwise, and of a change only after that.
-    for find in () if problems else (link_state_problems, change_problems):
-        problems = problems or list(find(compile_topology(topology)))
-    return topology, problems
+    # What link_state says can only be told of a topology that is right otherwise.
+    return topology, problems or list(link_state_problems(compile_topology(topology)))
 
 
 def _section(problem: Problem) -> int:
