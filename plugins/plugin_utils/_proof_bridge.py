@@ -25,6 +25,11 @@ class Learned(t.NamedTuple):
     mac: str
 
     @property
+    def case(self) -> str:
+        """The claim in a test case's id."""
+        return f"{self.machine}-{self.port}"
+
+    @property
     def title(self) -> str:
         """The claim in words."""
         return f"{self.bridge} in {self.machine} has learned {self.member} at port {self.port}"

@@ -38,14 +38,14 @@ class Claim(t.NamedTuple):
     rule: dict[str, t.Any]
 
     @property
+    def case(self) -> str:
+        """The claim in a test case's id."""
+        return f"{self.machine}-nat-{self.number}"
+
+    @property
     def command(self) -> str:
-        """What shows the same to a person."""
-        return show(self.netns)
-
-
-def show(netns: str) -> str:
-    """Prints the tracked connections of a namespace; not every kernel has the file."""
-    return f"ip netns exec {netns} sh -c 'cat /proc/net/nf_conntrack 2>/dev/null || conntrack -L'"
+        """Prints the tracked connections of the namespace; not every kernel has the file."""
+        return f"ip netns exec {self.netns} sh -c 'cat /proc/net/nf_conntrack 2>/dev/null || conntrack -L'"
 
 
 def claims(topology: Data) -> list[Claim]:
@@ -77,7 +77,7 @@ def flows(text: str) -> list[tuple[str, Flow, Flow]]:
 
 
 def faults(claim: Claim, topology: Data, text: str) -> list[str]:
-    """What speaks against a claim; text is what `show` prints once the probes are through."""
+    """What speaks against a claim; text is what its command prints once the probes are through."""
     tracked = flows(text)
     matches = _redirected if claim.rule["action"] == "dnat" else _hidden
     own = {one["address"].partition("/")[0] for one in topology["namespaces"][claim.machine]["interfaces"].values()}

@@ -60,6 +60,11 @@ class Lab:
         """Every endpoint by kind."""
         return plan.endpoints(self.topology, self.objects)
 
+    @functools.cached_property
+    def tunnels(self) -> dict[str, tunnel.Tunnel]:
+        """The VXLAN links of namespaces, by machine; a cluster's overlay is its network plugin's."""
+        return {} if "cluster" in self.topology else tunnel.tunnels(self.topology)
+
     def snapshots(self, *nodes: str) -> dict[str, Snapshot]:
         """The state of these nodes now; of all when none is named."""
         machines = [self.machines[name] for name in nodes] or self.nodes
@@ -88,11 +93,11 @@ class Lab:
 
     def captures(self) -> list[tuple[Machine, str, str]]:
         """A capture on the underlay interface of every node, or of every namespace with a tunnel, ready to be held."""
-        if "cluster" not in self.topology:
+        if self.tunnels:
             host = self.machines[HOST]
             return [
                 (dataclasses.replace(host, name=name), commands.capture(end.underlay, end.netns), commands.LISTENING)
-                for name, end in tunnel.tunnels(self.topology).items()
+                for name, end in self.tunnels.items()
             ]
         interfaces = {name: plan.underlay(node) for name, node in self.topology["nodes"].items()}
         return [(node, commands.capture(interfaces[node.name]), commands.LISTENING) for node in self.nodes]
@@ -104,13 +109,13 @@ class Lab:
 
     def tunnel_port(self, machine: str) -> int:
         """The UDP port of the VXLAN packets that a machine sends; 0 where it sends none."""
-        if "cluster" in self.topology:
-            return int(self.topology["cluster"]["cni"].get("port", 0))
-        return tunnel.tunnels(self.topology)[machine].port
+        if machine in self.tunnels:
+            return self.tunnels[machine].port
+        return int(self.topology["cluster"]["cni"].get("port", 0))
 
     def forget(self) -> None:
         """Let the namespaces of a topology with tunnels of its own forget what they have learned."""
-        if "cluster" not in self.topology and tunnel.tunnels(self.topology):
+        if self.tunnels:
             self.machines[HOST].run(tunnel.forget(self.topology))
 
     def fdb(self, netns: str, selector: str) -> list[Data]:
@@ -133,7 +138,7 @@ def healthy_probes(lab: Lab) -> list[Probe]:
     """All probes of the lab as it is, what the captures need included."""
     probes: list[Probe] = []
     for name, check in lab.topology["checks"].items():
-        if check.get("mechanism") == "vxlan" and "cluster" not in lab.topology:
+        if check.get("mechanism") == "vxlan" and lab.tunnels:
             probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
         elif check.get("mechanism") == "vxlan":
             probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)

@@ -15,13 +15,19 @@ import ipaddress
 import itertools
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FLOOD
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import given_options
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import (
+    Evidence,
+    Outcome,
+    addressed_in,
+    at_both_ends,
+    bare,
+)
 
-IANA_PORT = 4789  # RFC 7348 section 8, link_state's default
-FLOOD = "00:00:00:00:00:00"
 BROADCAST = b"\xff" * 6
 PROTOCOLS = ("icmp", "tcp", "udp")
 
@@ -49,6 +55,11 @@ class Claim(t.NamedTuple):
     peer: str = ""
     protocol: str = ""
 
+    @property
+    def case(self) -> str:
+        """The claim in a test case's id."""
+        return "-".join(filter(None, (self.machine, self.key, self.peer, self.protocol)))
+
 
 def forget(topology: Data) -> str:
     """A command by which all that was learned is forgotten: neighbours, and what is in the FDB of a VXLAN link.
@@ -74,10 +85,11 @@ def tunnels(topology: Data) -> dict[str, Tunnel]:
 
 def _tunnel(machine: Data, device: str, link: Data) -> Tunnel:
     address = machine["interfaces"][link["dev"]]["address"].partition("/")[0]
-    given = [link["group"]] if "group" in link else [link["remote"]] if "remote" in link else []
-    flood = [*given, *(entry["dst"] for entry in link.get("fdb", ()) if entry["mac"] == FLOOD)]
-    port = link.get("port", IANA_PORT)
-    return Tunnel(machine["name"], machine["netns"], device, link["dev"], address, link["id"], port, frozenset(flood))
+    options = given_options("vxlan", link)
+    flood = {options["group"], options["remote"]} - {""}
+    flood |= {entry["dst"] for entry in link.get("fdb", ()) if entry["mac"] == FLOOD}
+    where = (machine["name"], machine["netns"], device, link["dev"], address)
+    return Tunnel(*where, options["id"], options["port"], frozenset(flood))
 
 
 def members(topology: Data) -> dict[str, list[Data]]:
@@ -175,21 +187,13 @@ def _outcome_faults(outcome: Outcome, claim: Claim, evidence: Evidence) -> list[
     if not outcome.record["ok"]:
         return [line(outcome.record)]
     ends = [tunnels(evidence.topology)[name] for name in (claim.machine, claim.peer)]
-    seen = {end.machine: with_key(evidence.captures[end.machine], outcome.probe.key) for end in ends}
-    counts = {name: len(found) for name, found in seen.items()}
-    equal = len(set(counts.values())) == 1 and all(counts.values())
-    wrong = [
-        f"{name}: {fault}"
-        for name, packets in seen.items()
-        for packet in packets
-        for fault in _packet_faults(packet, ends)
-    ]
-    return wrong if equal else [f"packets captured at each end: {counts}", *wrong]
+    captured, faulty = at_both_ends(evidence, (claim.machine, claim.peer), outcome.probe.key)
+    return faulty + [f"{end}: {fault}" for end, packet in captured for fault in _packet_faults(packet, ends)]
 
 
 def _packet_faults(packet: Packet, ends: list[Tunnel]) -> list[str]:
     if packet.vni is None:
-        return [f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"]
+        return [bare(packet)]
     found = []
     if {packet.source, packet.destination} != {end.address for end in ends}:
         found.append(f"outer addresses {packet.source} and {packet.destination}, not the two machines'")
@@ -213,13 +217,8 @@ def flood_faults(machine: str, evidence: Evidence) -> list[str]:
 def inside_faults(machine: str, evidence: Evidence) -> list[str]:
     """Packets whose outermost header has an address of what is behind the tunnels."""
     found = itertools.chain.from_iterable(members(evidence.topology).values())
-    networks = {ipaddress.ip_interface(member["address"]).network for member in found}
-    return [
-        f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"
-        for packet in evidence.captures[machine]
-        for address in (packet.source, packet.destination)
-        if any(ipaddress.ip_address(address) in network for network in networks)
-    ]
+    networks = {ipaddress.IPv4Interface(member["address"]).network for member in found}
+    return addressed_in(networks, evidence.captures[machine])
 
 
 def local_faults(machine: str, evidence: Evidence) -> list[str]:

@@ -63,6 +63,11 @@ class Claim:
     command: str
     peer: str = ""
 
+    @property
+    def case(self) -> str:
+        """The claim in a test case's id."""
+        return "-".join(filter(None, (self.node, self.key, self.peer)))
+
 
 def claims(topology: Data) -> list[Claim]:
     """All asserts on the nodes' state, in the order in which a packet meets what they are about."""

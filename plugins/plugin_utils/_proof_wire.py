@@ -48,6 +48,11 @@ class Stream:
     protocol: str
 
     @property
+    def case(self) -> str:
+        """The stream in a test case's id."""
+        return f"{self.source}-{self.target or 'service'}-{self.protocol}"
+
+    @property
     def title(self) -> str:
         """The claim that is made of them."""
         way = f"pods on {self.target}" if self.target else "the service's pods on other nodes"
@@ -93,10 +98,33 @@ def crossing(stream: Stream, evidence: Evidence) -> list[tuple[Outcome, Endpoint
     return [(outcome, pod) for outcome, pod in ends if pod and pod.node in others]
 
 
+def bare(packet: Packet) -> str:
+    """A packet that is in no tunnel, in words."""
+    return f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"
+
+
+def at_both_ends(evidence: Evidence, ends: t.Iterable[str], key: str) -> tuple[list[tuple[str, Packet]], list[str]]:
+    """A probe's packets with the end where each was captured; and what is wrong with their numbers."""
+    seen = {end: with_key(evidence.captures[end], key) for end in ends}
+    counts = {end: len(found) for end, found in seen.items()}
+    equal = len(set(counts.values())) == 1 and all(counts.values())
+    faults = [] if equal else [f"packets captured at each end: {counts}"]
+    return [(end, packet) for end, found in seen.items() for packet in found], faults
+
+
+def addressed_in(networks: t.Collection[ipaddress.IPv4Network], packets: list[Packet]) -> list[str]:
+    """Packets whose outermost header has an address in one of the networks."""
+    return [
+        bare(packet)
+        for packet in packets
+        if any(ipaddress.ip_address(one) in net for one in (packet.source, packet.destination) for net in networks)
+    ]
+
+
 def packet_faults(packet: Packet, underlay: set[str], inner: set[str], vni: int) -> list[str]:
     """Why a packet with a probe's key is not what flannel's VXLAN must make of it."""
     if packet.inner is None:
-        return [f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"]
+        return [bare(packet)]
     faults = []
     if {packet.source, packet.destination} != underlay:
         faults.append(f"outer addresses {packet.source} and {packet.destination}, not the nodes'")
@@ -114,17 +142,12 @@ def outcome_faults(outcome: Outcome, pod: Endpoint, evidence: Evidence) -> list[
     if not outcome.record["ok"]:
         return [line(outcome.record)]
     ends = (str(outcome.probe.source.node), str(pod.node))
-    seen = {end: with_key(evidence.captures[end], outcome.probe.key) for end in ends}
-    counts = {end: len(found) for end, found in seen.items()}
-    faults = (
-        [] if len(set(counts.values())) == 1 and all(counts.values()) else [f"packets captured at each end: {counts}"]
-    )
+    captured, faults = at_both_ends(evidence, ends, outcome.probe.key)
     underlay = {evidence.topology["nodes"][end]["address"] for end in ends}
     inner = {outcome.probe.source.address, pod.address}
     return faults + [
         f"{end}: {fault}"
-        for end in ends
-        for packet in seen[end]
+        for end, packet in captured
         for fault in packet_faults(packet, underlay, inner, evidence.topology["cluster"]["cni"]["vni"])
     ]
 
@@ -139,12 +162,8 @@ def stream_faults(stream: Stream, evidence: Evidence) -> list[str]:
 
 def bare_faults(node: str, evidence: Evidence) -> list[str]:
     """Packets whose outermost header has a pod's address."""
-    pods = ipaddress.ip_network(evidence.topology["cluster"]["pod_cidr"])
-    return [
-        f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"
-        for packet in evidence.captures[node]
-        if any(ipaddress.ip_address(address) in pods for address in (packet.source, packet.destination))
-    ]
+    pods = ipaddress.IPv4Network(evidence.topology["cluster"]["pod_cidr"])
+    return addressed_in([pods], evidence.captures[node])
 
 
 def blind_faults(node: str, evidence: Evidence) -> list[str]:

@@ -99,18 +99,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def case_word(value: t.Any) -> str:
-    """A part of a test case's id."""
-    if hasattr(value, "bridge"):
-        return f"{value.machine}-{value.port}"
-    if hasattr(value, "rule"):
-        return f"{value.machine}-nat-{value.number}"
-    if hasattr(value, "protocol") and hasattr(value, "key"):
-        return "-".join(filter(None, (value.machine, value.key, value.peer, value.protocol)))
-    if hasattr(value, "key"):
-        return "-".join(filter(None, (value.node, value.key, value.peer)))
-    if hasattr(value, "source"):
-        return f"{value.source}-{value.target or 'service'}-{value.protocol}"
-    return str(value)
+    """A part of a test case's id: what a claim says of itself, or a plain word."""
+    return str(getattr(value, "case", value))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

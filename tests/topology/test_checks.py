@@ -33,6 +33,12 @@ def fail(faults: list[str]) -> None:
         pytest.fail("\n".join(faults), pytrace=False)
 
 
+def settle(results: Results, promise: Promise, faults: list[str]) -> None:
+    """Note what came of a claim, and fail when it does not hold."""
+    results.claim(promise, faults)
+    fail(faults)
+
+
 def fail_cells(outcomes: list[wire.Outcome], source: str, protocol: str) -> None:
     """Every cell of one source and protocol; a case without a cell would prove nothing."""
     cells = [o.record for o in outcomes if (o.probe.source.name, o.probe.protocol) == (source, protocol)]
@@ -48,29 +54,25 @@ def test_proxy(proxy: tuple[str, str], lab: Lab, snapshots: Snapshots, results: 
     name, node = proxy
     faults = proxy_faults(snapshots[node], lab.topology, lab.endpoints["services"][0])
     title, command = proxy_title(lab.topology)
-    results.claim(Promise(name, title, node, command), faults)
-    fail(faults)
+    settle(results, Promise(name, title, node, command), faults)
 
 
 def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, results: Results) -> None:
     name, promised = claim
     faults = claim_faults(promised, snapshots[promised.node], lab.topology, vteps(lab.objects))
-    results.claim(Promise(name, promised.title, promised.node, promised.command), faults)
-    fail(faults)
+    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
 
 
 def test_learned(learned: tuple[str, Learned], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
     name, promised = learned
     faults = learned_faults(promised, lab.fdb(promised.netns, f"br {promised.bridge}"))
-    results.claim(Promise(name, promised.title, promised.machine, promised.command), faults)
-    fail(faults)
+    settle(results, Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
 def test_translated(translated: tuple[str, nat.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
     name, promised = translated
     faults = nat.faults(promised, lab.topology, lab.machines[HOST].run(promised.command))
-    results.claim(Promise(name, promised.title, promised.machine, promised.command), faults)
-    fail(faults)
+    settle(results, Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
 def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
@@ -78,24 +80,21 @@ def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evide
     end = tunnels.tunnels(lab.topology)[promised.machine]
     fdb = lab.fdb(end.netns, f"dev {end.device}") if promised.key == "learned" else []
     faults = tunnels.faults(promised, healthy, fdb)
-    results.claim(Promise(name, promised.title, promised.machine, promised.command), faults)
-    fail(faults)
+    settle(results, Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
 def test_stream(stream: tuple[str, wire.Stream], healthy: wire.Evidence, results: Results) -> None:
     name, promised = stream
     faults = wire.stream_faults(promised, healthy)
     command = tcpdump(healthy, promised.source, f"udp port {healthy.topology['cluster']['cni']['port']}")
-    results.claim(Promise(name, promised.title, promised.source, command), faults)
-    fail(faults)
+    settle(results, Promise(name, promised.title, promised.source, command), faults)
 
 
 def test_capture(capture: tuple[str, str, str], healthy: wire.Evidence, results: Results) -> None:
     name, node, key = capture
     title, find = wire.CAPTURE_CLAIMS[key]
     faults = find(node, healthy)
-    results.claim(Promise(name, title, node, tcpdump(healthy, node, "not tcp port 22")), faults)
-    fail(faults)
+    settle(results, Promise(name, title, node, tcpdump(healthy, node, "not tcp port 22")), faults)
 
 
 def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, results: Results) -> None:
@@ -107,8 +106,7 @@ def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, results: Results) -> 
     faults = [fault for outcome in full for fault in wire.size_faults(outcome, healthy, frame)]
     node = str(full[0].probe.source.node)
     title = f"the largest packets of {source} fill frames of {frame} bytes, in one piece"
-    results.claim(Promise(name, title, node, tcpdump(healthy, node, f"greater {frame}")), faults)
-    fail(faults)
+    settle(results, Promise(name, title, node, tcpdump(healthy, node, f"greater {frame}")), faults)
 
 
 def test_controlled(controlled: tuple[str, str, str, str], controls: t.Callable[[str], Control]) -> None:
