@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "collections"))
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import converge  # noqa: E402
-from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state  # noqa: E402
+from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state  # noqa: E402
 
 OWNER = "bench"
 
@@ -46,8 +46,7 @@ class Reftopo:
         self.given = module_input(layout)
 
     def _converge(self, given: dict[str, t.Any], expect_change: bool = True) -> None:
-        defaults = {name: option.get("default") for name, option in OPTIONS.items()}
-        commands = converge(run, desired_state({**defaults, **given}), check_mode=False).commands
+        commands = converge(run, desired_state(given), check_mode=False).commands
         if bool(commands) != expect_change:
             sys.exit(f"{len(commands)} commands, expected {'some' if expect_change else 'none'}: {commands[:3]}")
 

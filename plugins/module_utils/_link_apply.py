@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
-from ansible_collections.reftopo.lab.plugins.module_utils._link_body import Step
+from ansible_collections.reftopo.lab.plugins.module_utils._link_body import IPROUTE2, Step
 from ansible_collections.reftopo.lab.plugins.module_utils._link_guard import Guard
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
@@ -123,7 +123,7 @@ def _read(run: Run, namespace: str) -> str:
 
 
 def _argv(tool: str, namespace: str, *options: str) -> list[str]:
-    if tool not in ("ip", "bridge"):
+    if tool not in IPROUTE2:
         return [*(["ip", "netns", "exec", namespace] if namespace else []), tool, *TOOLS[tool]]
     return [tool, *(["-n", namespace] if namespace else []), *options, *TOOLS[tool]]
 

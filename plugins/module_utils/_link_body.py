@@ -26,6 +26,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_order import in_order
 
+IPROUTE2 = ("ip", "bridge")  # they enter a namespace by an option, other tools by `ip netns exec`
+
 
 @dataclass(frozen=True)
 class Step:
@@ -39,7 +41,7 @@ class Step:
     tool: str = "ip"  # a key of TOOLS in _link_apply.py
 
     def __str__(self) -> str:
-        if self.tool in ("ip", "bridge"):
+        if self.tool in IPROUTE2:
             return f"{self.tool} -n {self.netns} {self.command}" if self.netns else f"{self.tool} {self.command}"
         return f"ip netns exec {self.netns} {self.tool} {self.command}" if self.netns else f"{self.tool} {self.command}"
 

@@ -67,6 +67,10 @@ class Spec:
         peer = (self.links.get(end) or {}).get("peer")
         return End(peer.get("namespace") or ROOT, peer["name"]) if peer else None
 
+    def declares(self, end: End) -> bool:
+        """Whether the input has this link: by an entry, or as a veth's other end."""
+        return end in self.links or end in self.far_ends
+
     def kind(self, end: End) -> str:
         """The kind of a link, "" when it has none or is not declared."""
         return "veth" if end in self.far_ends else (self.links.get(end) or {}).get("kind") or ""
@@ -210,6 +214,6 @@ def _routes(spec: Spec, namespace: str, routes: dict[str, Data]) -> Problems:
         if not dev and (namespace == ROOT or not via):
             where = "the route must leave by a link of the owner" if namespace == ROOT else "there is no via either"
             yield Problem(f"{path}.dev", f"is missing, and {where}", "name the link that it leaves by")
-        elif dev and End(namespace, dev) not in spec.links and End(namespace, dev) not in spec.far_ends:
+        elif dev and not spec.declares(End(namespace, dev)):
             yield Problem(f"{path}.dev", f"{dev!r} is not among the links of its namespace", "declare it")
         yield from destination(options, path)

@@ -17,6 +17,11 @@ FLOOD = "00:00:00:00:00:00"  # of a vxlan: where frames go whose destination is 
 SELECTORS = {"port": "port", "vni": "vni", "src_vni": "src_vni", "viaIf": "via"}
 
 
+def is_for_several(mac: str) -> bool:
+    """Whether frames to an address can go to several: the flood address, and groups by the lowest bit of byte one."""
+    return mac == FLOOD or bool(int(mac[:2], 16) & 1)
+
+
 class FdbEntry(t.NamedTuple):
     """Where frames to `mac` go: to `dst` by a vxlan, or by this port of a bridge, in `vlan` if not 0."""
 
@@ -40,7 +45,7 @@ class FdbEntry(t.NamedTuple):
     @property
     def has_several(self) -> bool:
         """Whether the address can have several destinations (vxlan_fdb_update in drivers/net/vxlan)."""
-        return bool(self.dst) and (self.mac == FLOOD or bool(int(self.mac[:2], 16) & 1))
+        return bool(self.dst) and is_for_several(self.mac)
 
     def command(self, link: str) -> str:
         """What adds it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 from ipaddress import ip_address
 
-from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FLOOD
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FLOOD, is_for_several
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import MASTERS, VLAN_IDS, WITHOUT_MAC
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import End, Problem
 from ansible_collections.reftopo.lab.plugins.module_utils._link_value import MAC
@@ -42,7 +42,7 @@ def _fdb_key(end: End, options: Data, entry: Data) -> tuple[t.Any, ...]:
     mac = entry["mac"].lower()
     if not entry.get("dst"):
         return (end.namespace, options.get("master"), mac, entry.get("vlan"))
-    several = mac == FLOOD or (MAC.fullmatch(mac) and int(mac[:2], 16) & 1)
+    several = MAC.fullmatch(mac) and is_for_several(mac)
     return (end, "vxlan", mac, _normal(entry["dst"]) if several else None)
 
 
@@ -63,7 +63,7 @@ def _fdb_entry(spec: Spec, end: End, entry: Data, path: str) -> Problems:
         return
     if entry.get("dst"):
         yield Problem(f"{path}.dst", "only entries of a vxlan have a destination", "remove it")
-    if mac == FLOOD or (MAC.fullmatch(mac) and int(mac[:2], 16) & 1):
+    if MAC.fullmatch(mac) and is_for_several(mac):
         yield Problem(f"{path}.mac", f"a bridge has no entry for {mac}", "use the unicast address of one machine")
     yield from _port_entry(spec, end, entry, path)
 
@@ -122,7 +122,7 @@ def _neighbour(spec: Spec, end: End, neighbour: Data, path: str) -> Problems:
 def master(spec: Spec, end: End, name: str, path: str) -> Problems:
     """What is wrong with the bridge or bond that a link is a port of."""
     above, kind = End(end.namespace, name), spec.kind(end)
-    if above not in spec.links and above not in spec.far_ends:
+    if not spec.declares(above):
         fix = "declare it, with kind: bridge or bond"
         yield Problem(path, f"{name!r} is not among the links of its namespace", fix)
     elif spec.readable and spec.kind(above) not in MASTERS:

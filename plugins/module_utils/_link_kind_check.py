@@ -77,7 +77,7 @@ def _version(address: str | None) -> int | None:
 def _dev(spec: Spec, end: End, dev: str, path: str) -> Problems:
     if dev == end.name:
         yield Problem(path, "a link cannot lie on itself", "name another link")
-    elif end.namespace != ROOT and End(end.namespace, dev) not in {*spec.links, *spec.far_ends}:
+    elif end.namespace != ROOT and not spec.declares(End(end.namespace, dev)):
         yield Problem(path, f"{dev!r} is not among the links of its namespace", "declare it")
     elif spec.kind(end) == spec.kind(End(end.namespace, dev)) == "macvlan":
         # macvlan_common_newlink in drivers/net/macvlan.c

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import typing as t
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +12,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _lin
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_fdb
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import parse
-from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
 
 FOLDER = Path(__file__).parents[1] / "unit/link_state"
 CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
 LAB = CASES["lab"]
-
-
-def desired(given: dict[str, t.Any]) -> State:
-    return desired_state({**{name: option.get("default") for name, option in OPTIONS.items()}, **given})
 
 
 def recorded(name: str, owner: str = LAB["owner"]) -> State:

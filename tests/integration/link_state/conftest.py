@@ -54,8 +54,8 @@ class Machine:
         )
 
     def desired(self, given: dict[str, t.Any]) -> State:
-        """The desired state of an input, with the defaults that AnsibleModule would fill in."""
-        return desired_state({**{name: option.get("default") for name, option in OPTIONS.items()}, **given})
+        """The desired state of an input."""
+        return desired_state(given)
 
     def converge(self, given: dict[str, t.Any], check_mode: bool = False) -> Result:
         """What the module does."""

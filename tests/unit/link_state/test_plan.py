@@ -15,13 +15,14 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     split_mark,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
-from link_cases import CASES, FOLDER, LAB, desired, recorded
+from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
+from link_cases import CASES, FOLDER, LAB, recorded
 
 
 @pytest.mark.parametrize("name", CASES["cases"])
 def test_commands(name: str):
     case = CASES["cases"][name]
-    steps = plan(recorded(name), desired(case.get("input", LAB)))
+    steps = plan(recorded(name), desired_state(case.get("input", LAB)))
     assert [str(step).removeprefix("ip ") for step in steps] == case["commands"]
 
 
@@ -34,30 +35,30 @@ def test_every_recording_has_a_case():
 
 
 def test_every_step_names_its_place_in_the_input():
-    paths = {step.path for step in plan(recorded("empty machine"), desired(LAB))}
+    paths = {step.path for step in plan(recorded("empty machine"), desired_state(LAB))}
     assert {"links.t-lan.mtu", "namespaces.a.links.eth0.addresses", "namespaces.a.routes[1]", "namespaces.a"} <= paths
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES["cases"].items() if not case["commands"]])
 def test_before_and_after_are_equal_when_nothing_is_to_be_done(name: str):
-    want = desired(CASES["cases"][name].get("input", LAB))
+    want = desired_state(CASES["cases"][name].get("input", LAB))
     assert _link_render.observed(recorded(name), want) == _link_render.wanted(want)
 
 
 def test_before_and_after_differ_when_something_is_to_be_done():
-    want = desired(LAB)
+    want = desired_state(LAB)
     assert _link_render.observed(recorded("link down"), want) != _link_render.wanted(want)
 
 
 @pytest.mark.parametrize("name", ["nothing to do", "links on links stay", "vxlan with a group", "other kinds stay"])
 def test_after_is_valid_input(name: str):
-    rendered = _link_render.wanted(desired(CASES["cases"][name].get("input", LAB)))
-    assert plan(desired(rendered), desired(CASES["cases"][name].get("input", LAB))) == []
-    assert _link_render.wanted(desired(rendered)) == rendered
+    rendered = _link_render.wanted(desired_state(CASES["cases"][name].get("input", LAB)))
+    assert plan(desired_state(rendered), desired_state(CASES["cases"][name].get("input", LAB))) == []
+    assert _link_render.wanted(desired_state(rendered)) == rendered
 
 
 def test_what_is_removed_is_shown_whole():
-    before = _link_render.observed(recorded("deleted"), desired({"owner": "t-link", "state": "deleted"}))
+    before = _link_render.observed(recorded("deleted"), desired_state({"owner": "t-link", "state": "deleted"}))
     assert before["links"]["t-lan"] == {
         "kind": "bridge",
         "mark": "lan",
@@ -73,7 +74,7 @@ def test_conflicts_are_named_together():
     observed = recorded("nothing to do", "t-link-2")
     current = replace(observed, namespaces={"": observed.namespaces[""]}, blocked=("a",))
     links = {name: {"kind": "bridge"} for name in ("eth0", "t-lan", "t-new")}
-    problems = conflicts(current, desired({"owner": "t-link-2", "links": links, "namespaces": {"a": {}}}))
+    problems = conflicts(current, desired_state({"owner": "t-link-2", "links": links, "namespaces": {"a": {}}}))
     file = "/run/netns/reftopo.t-link-2.a"
     assert [str(problem) for problem in problems] == [
         f"namespaces.a: {file} is no network namespace; remove it: rm {file}",
@@ -87,7 +88,7 @@ def test_conflicts_are_named_together():
 def test_a_foreign_link_in_our_namespace_is_a_conflict():
     """CNI plugins make links in a node's namespace; they lack the mark."""
     namespaces = {"a": {"links": {"cni0": {"kind": "bridge"}}}}
-    want = desired({"owner": "t-link", "namespaces": namespaces})
+    want = desired_state({"owner": "t-link", "namespaces": namespaces})
     problems = conflicts(recorded("links and namespaces of others stay"), want)
     assert [problem.path for problem in problems] == ["namespaces.a.links.cni0"]
     assert problems[0].fix == "use another name, or delete it: ip -n reftopo.t-link.a link del cni0"
@@ -97,7 +98,9 @@ def test_a_foreign_route_is_a_conflict():
     """eth0 is not ours; `ip route replace` would overwrite its route."""
     links = {"t-new": {"kind": "bridge", "addresses": ["10.3.0.1/24"]}}
     routes = [{"to": to, "via": "10.3.0.2", "dev": "t-new"} for to in ("192.0.2.0/24", "198.51.100.0/24")]
-    problems = conflicts(recorded("nothing to do"), desired({"owner": "t-link", "links": links, "routes": routes}))
+    problems = conflicts(
+        recorded("nothing to do"), desired_state({"owner": "t-link", "links": links, "routes": routes})
+    )
     assert [str(problem) for problem in problems] == [
         "routes[0]: there is a route to 192.0.2.0/24 by eth0 that is not the owner's; "
         "use another destination, or delete it: ip route del 192.0.2.0/24"
@@ -105,7 +108,7 @@ def test_a_foreign_route_is_a_conflict():
 
 
 def test_our_own_is_no_conflict():
-    assert conflicts(recorded("nothing to do"), desired(LAB)) == []
+    assert conflicts(recorded("nothing to do"), desired_state(LAB)) == []
 
 
 def test_marks():
@@ -119,4 +122,4 @@ def test_marks():
 
 def test_an_owner_with_a_dot_is_refused():
     with pytest.raises(LinkStateError):
-        desired({"owner": "a.b"})
+        desired_state({"owner": "a.b"})

@@ -7,7 +7,6 @@ To write the golden files anew, and then read the difference: REFTOPO_GOLDEN=1 .
 from __future__ import annotations
 
 import os
-import typing as t
 from pathlib import Path
 
 import pytest
@@ -28,15 +27,10 @@ GOLDEN = sorted((FOLDER / "golden").glob("*.yml"))
 LAB = yaml.safe_load((FOLDER / "cases.yml").read_text())["lab"]
 
 
-def complete(given: dict[str, t.Any]) -> dict[str, t.Any]:
-    """As AnsibleModule passes it on."""
-    return {**{name: option.get("default") for name, option in OPTIONS.items()}, **given}
-
-
 @pytest.mark.parametrize("case", GOLDEN, ids=[path.stem for path in GOLDEN])
 def test_errors(case: Path):
     with pytest.raises(LinkStateError) as raised:
-        desired_state(complete(yaml.safe_load(case.read_text())))
+        desired_state(yaml.safe_load(case.read_text()))
     text = f"{raised.value}\n"
     if os.environ.get("REFTOPO_GOLDEN"):
         case.with_suffix(".txt").write_text(text)
@@ -45,7 +39,7 @@ def test_errors(case: Path):
 
 
 def test_the_lab_is_understood():
-    state = desired_state(complete(LAB))
+    state = desired_state(LAB)
     ends = dict(state.ends())
     assert set(state.namespaces) == {"", "a", "b"}
     assert ends[End("", "t-a")].peer == End("a", "eth0")
@@ -55,13 +49,13 @@ def test_the_lab_is_understood():
 
 
 def test_a_peer_needs_no_entry():
-    state = desired_state(complete({"owner": "t", "links": {"v0": {"kind": "veth", "peer": {"name": "v1"}}}}))
+    state = desired_state({"owner": "t", "links": {"v0": {"kind": "veth", "peer": {"name": "v1"}}}})
     assert state.find(End("", "v1")).peer == End("", "v0")
 
 
 def test_values_are_normalised():
     link = {"kind": "bridge", "mac": "02:00:00:00:00:AB", "mtu": "1400", "addresses": ["FD00:0::1/64"]}
-    found = desired_state(complete({"owner": "t", "links": {"br0": link}})).find(End("", "br0"))
+    found = desired_state({"owner": "t", "links": {"br0": link}}).find(End("", "br0"))
     assert (found.mac, found.mtu, found.addresses) == ("02:00:00:00:00:ab", 1400, ("fd00::1/64",))
 
 

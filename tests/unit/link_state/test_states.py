@@ -12,9 +12,9 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_gather import ga
 from ansible_collections.reftopo.lab.plugins.module_utils._link_merge import merged_state
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import End, LinkStateError
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import plan
-from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS
+from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
 from ansible_collections.reftopo.lab.plugins.module_utils._link_states import result
-from link_cases import CASES, LAB, desired, recorded
+from link_cases import CASES, LAB, recorded
 
 # What the input has no word for, and so is undone by it: a foreign master, a route in another table, translations that
 # are not ours, hundredths of a second, entries for what has none, and what an interrupted run or a lost link left.
@@ -47,7 +47,7 @@ def never(*command: t.Any, **options: t.Any) -> t.Any:
 def test_there_is_drift_where_something_is_to_be_done(name: str):
     case = CASES["cases"][name]
     given = case.get("input", LAB)
-    problems = drift(recorded(name), desired(given), given)
+    problems = drift(recorded(name), desired_state(given), given)
     assert bool(problems) == bool(case["commands"])
     assert all(problem.path and problem.problem and problem.fix for problem in problems)
 
@@ -55,7 +55,7 @@ def test_there_is_drift_where_something_is_to_be_done(name: str):
 @pytest.mark.parametrize("name", CASES["cases"])
 def test_what_is_gathered_is_a_description_of_it(name: str):
     current = recorded(name)
-    commands = [str(step) for step in plan(current, desired(gathered(current)))]
+    commands = [str(step) for step in plan(current, desired_state(gathered(current)))]
     assert bool(commands) == (name in NOT_DESCRIBED), commands
 
 
@@ -78,7 +78,7 @@ def test_rendered_asks_nothing():
     found = result(never, complete({**LAB, "state": "rendered"}), check_mode=False)
     assert [command.removeprefix("ip ") for command in found["commands"]] == CASES["cases"]["empty machine"]["commands"]
     assert found["changed"] is False
-    assert desired(found["rendered"]) == desired(_link_render.wanted(desired(LAB)))
+    assert desired_state(found["rendered"]) == desired_state(_link_render.wanted(desired_state(LAB)))
 
 
 def complete(given: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -118,7 +118,7 @@ DRIFT = {
 @pytest.mark.parametrize("name", DRIFT)
 def test_each_difference_has_its_place(name: str):
     given = CASES["cases"][name].get("input", LAB)
-    problems = drift(recorded(name), desired(given), given)
+    problems = drift(recorded(name), desired_state(given), given)
     assert [f"{problem.path}: {problem.problem}" for problem in problems] == DRIFT[name]
 
 
@@ -129,7 +129,7 @@ def test_lists_are_numbered_as_in_the_input():
         "t-lan": {**LAB["links"]["t-lan"], "addresses": ["fd00:9::1/64", "10.9.0.7/24", "10.9.0.1/24"]},
     }
     given = {**LAB, "links": links}
-    problems = drift(recorded("nothing to do"), desired(given), given)
+    problems = drift(recorded("nothing to do"), desired_state(given), given)
     assert [problem.path for problem in problems] == ["links.t-lan.addresses[1]"]
 
 
@@ -150,7 +150,7 @@ def test_merged_adds_and_changes():
     }
     assert found.find(End("", "t-a")).up
     assert found.find(End("", "br7")).kind == "bridge"
-    assert set(dict(found.ends())) == {*dict(desired(LAB).ends()), End("", "br7"), End("b", "lo")}
+    assert set(dict(found.ends())) == {*dict(desired_state(LAB).ends()), End("", "br7"), End("b", "lo")}
 
 
 def test_merged_leaves_alone_what_is_not_said():
