@@ -48,6 +48,12 @@ class Claim(t.NamedTuple):
         return f"ip netns exec {self.netns} sh -c 'cat /proc/net/nf_conntrack 2>/dev/null || conntrack -L'"
 
 
+def forget(topology: Data) -> list[str]:
+    """Commands by which connections are forgotten that were tracked before: what translated them may be gone."""
+    machines = [machine for machine in topology["namespaces"].values() if "nat" in machine]
+    return [f"ip netns exec {machine['netns']} conntrack -F" for machine in machines]
+
+
 def claims(topology: Data) -> list[Claim]:
     """One for each rule of each namespace's `nat`."""
     return [
@@ -80,10 +86,19 @@ def faults(claim: Claim, topology: Data, text: str) -> list[str]:
     """What speaks against a claim; text is what its command prints once the probes are through."""
     tracked = flows(text)
     matches = _redirected if claim.rule["action"] == "dnat" else _hidden
-    own = {one["address"].partition("/")[0] for one in topology["namespaces"][claim.machine]["interfaces"].values()}
+    own = _own(claim.rule, topology["namespaces"][claim.machine]["interfaces"])
     if any(matches(claim.rule, own, *flow) for flow in tracked):
         return []
     return [f"none of {len(tracked)} tracked connections is translated so"]
+
+
+def _own(rule: Data, interfaces: Data) -> set[str]:
+    """The machine's addresses that a packet may get: of the link that it leaves by, which `out` or `not_out` narrows.
+
+    Else a connection that another rule has translated would do, such as one that goes back to where it came from.
+    """
+    leaving = {name for name in interfaces if rule.get("out", name) == name != rule.get("not_out")}
+    return {interfaces[name]["address"].partition("/")[0] for name in leaving}
 
 
 def _redirected(rule: Data, _own: set[str], protocol: str, came: Flow, answers: Flow) -> bool:

@@ -19,6 +19,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
@@ -114,9 +115,10 @@ class Lab:
         return int(self.topology["cluster"]["cni"].get("port", 0))
 
     def forget(self) -> None:
-        """Let the namespaces of a topology with tunnels of its own forget what they have learned."""
-        if self.tunnels:
-            self.machines[HOST].run(tunnel.forget(self.topology))
+        """Let namespaces forget what they have learned and tracked, so that what is seen afterwards is of now."""
+        if "cluster" not in self.topology:
+            lines = [*tunnel.forget(self.topology), *nat.forget(self.topology)]
+            self.machines[HOST].run(" && ".join(lines) or "true")
 
     def fdb(self, netns: str, selector: str) -> list[Data]:
         """The FDB in a namespace of `br NAME` or `dev NAME`, as `bridge -j` prints it."""

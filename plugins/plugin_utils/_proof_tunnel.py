@@ -61,16 +61,19 @@ class Claim(t.NamedTuple):
         return "-".join(filter(None, (self.machine, self.key, self.peer, self.protocol)))
 
 
-def forget(topology: Data) -> str:
-    """A command by which all that was learned is forgotten: neighbours, and what is in the FDB of a VXLAN link.
+def forget(topology: Data) -> list[str]:
+    """Commands by which all that was learned is forgotten: neighbours, and what is in the FDB of a VXLAN link.
 
-    Else what was learned before would hide that a flood entry is missing, and no broadcast would be seen. A VXLAN link
-    that goes down keeps its permanent entries (vxlan_stop in drivers/net/vxlan/vxlan_core.c).
+    There are none where there is no tunnel. Else what was learned before would hide that a flood entry is missing, and
+    no broadcast would be seen. A VXLAN link that goes down keeps its permanent entries (vxlan_stop in
+    drivers/net/vxlan/vxlan_core.c).
     """
-    lines = [f"ip -n {machine['netns']} neigh flush all" for machine in topology["namespaces"].values()]
-    for tunnel in tunnels(topology).values():
-        lines += [f"ip -n {tunnel.netns} link set dev {tunnel.device} {state}" for state in ("down", "up")]
-    return "; ".join(lines)
+    found = tunnels(topology).values()
+    machines = topology["namespaces"].values() if found else ()
+    return [
+        *(f"ip -n {machine['netns']} neigh flush all" for machine in machines),
+        *(f"ip -n {one.netns} link set dev {one.device} {state}" for one in found for state in ("down", "up")),
+    ]
 
 
 def tunnels(topology: Data) -> dict[str, Tunnel]:

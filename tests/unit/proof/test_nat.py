@@ -41,6 +41,10 @@ def test_a_claim_for_each_rule():
     ]
 
 
+def test_what_was_tracked_before_is_forgotten_where_there_are_rules():
+    assert nat.forget(TOPOLOGY) == ["ip netns exec reftopo.t.m1 conntrack -F"]
+
+
 def test_connections_are_read_with_and_without_the_family():
     assert [(protocol, came.dport, answers.dst) for protocol, came, answers in nat.flows(TRACKED)] == [
         ("tcp", "8080", "172.30.43.11"),
@@ -54,6 +58,20 @@ def test_connections_are_read_with_and_without_the_family():
 def test_what_was_translated_is_found(claim: nat.Claim):
     assert nat.faults(claim, TOPOLOGY, TRACKED) == []
     assert nat.faults(claim, TOPOLOGY, "") == ["none of 0 tracked connections is translated so"]
+
+
+def test_what_another_rule_translated_does_not_count():
+    """What goes back into docker0 gets the address there, never by a rule for what leaves by another link."""
+    (hairpin,) = (line for line in TRACKED.splitlines() if "dst=172.18.0.1 " in line)
+    assert nat.faults(HAIRPIN, TOPOLOGY, hairpin) == []
+    assert nat.faults(OUT, TOPOLOGY, hairpin) == ["none of 1 tracked connections is translated so"]
+
+
+@pytest.mark.parametrize(("link", "held"), [("eth0", True), ("docker0", False)])
+def test_the_link_that_it_leaves_by_gives_the_address(link: str, held: bool):
+    (first,) = (line for line in TRACKED.splitlines() if "dst=172.30.43.11 sport=8080" in line)
+    claim = OUT._replace(rule={"action": "masquerade", "source": "172.18.0.0/24", "out": link})
+    assert (nat.faults(claim, TOPOLOGY, first) == []) is held
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,8 @@ def test_what_speaks_against_learning(row: dict[str, str], said: str):
 
 
 def test_forgetting():
-    command = tunnel.forget(TOPOLOGY)
+    command = "; ".join(tunnel.forget(TOPOLOGY))
     assert "ip -n reftopo.t.b neigh flush all" in command
     assert "ip -n reftopo.t.m2 link set dev vxlan0 down; ip -n reftopo.t.m2 link set dev vxlan0 up" in command
+    untunnelled = {name: {"links": {}} for name in TOPOLOGY["namespaces"]}
+    assert tunnel.forget({**TOPOLOGY, "link_state": {"namespaces": untunnelled}}) == []
