@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 import residue
-from topologies import Topology
+from topologies import Topology, sh
+
+NAMES = ("life-a", "life-b")
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +18,8 @@ def at_first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[residue.Snaps
     """This machine before any topology, with a state folder of the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REFTOPO_STATE", str(tmp_path_factory.mktemp("state")))
+        for name in NAMES:
+            sh("ansible-playbook", "playbooks/destroy.yml", "-e", f"topology={name}")  # of a run that was killed
         residue.first_uses()
         yield residue.settled()
 
@@ -26,8 +30,8 @@ def topologies(at_first: residue.Snapshot, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("life")
     with contextlib.ExitStack() as undo:
         made = {
-            "life-a": Topology.make("life-a", 81, folder),
-            "life-b": Topology.make("life-b", 82, folder, proxy_mode="iptables"),
+            NAMES[0]: Topology.make(NAMES[0], 81, folder),
+            NAMES[1]: Topology.make(NAMES[1], 82, folder, proxy_mode="iptables"),
         }
         for topology in made.values():
             undo.callback(topology.destroy)
