@@ -15,7 +15,8 @@ description:
   - C(docs/topology.md) describes the format of the file.
   - For a valid topology C(flannel-vxlan) it adds the group C(flannel_vxlan) with the children C(flannel_vxlan_host)
     (the machine that carries it, C(host.flannel-vxlan)) and C(flannel_vxlan_nodes), which has the children
-    C(flannel_vxlan_control_plane) and C(flannel_vxlan_workers) with one host a node, such as C(w1.flannel-vxlan).
+    C(flannel_vxlan_control_plane) and C(flannel_vxlan_workers) with one host a node, such as C(w1.flannel-vxlan). Nodes
+    whose pods are made by hand are in the child C(<name>_pods).
   - The group has the variables C(reftopo_topology) (the compiled topology), C(reftopo_state_dir) and
     C(reftopo_cache_dir); each node has C(reftopo_node), its own part of the compiled topology.
   - An invalid file is a warning, so that other topologies stay usable. It adds C(host.<name>) in C(<name>_host) and no
@@ -132,7 +133,7 @@ class InventoryModule(BaseInventoryPlugin):
         self._add_host_of(topology["name"])
         for child in ("host", "nodes"):
             self.inventory.add_child(group, self.inventory.add_group(f"{group}_{child}"))
-        for child in ("control_plane", "workers"):
+        for child in ("control_plane", "workers", "pods"):
             self.inventory.add_child(f"{group}_nodes", self.inventory.add_group(f"{group}_{child}"))
         for name, value in {**self._folders(topology["name"]), "reftopo_topology": topology}.items():
             self.inventory.set_variable(group, name, value)
@@ -148,7 +149,7 @@ class InventoryModule(BaseInventoryPlugin):
         self._populate_host_vars([f"host.{name}"], variables, group)
 
     def _add_node(self, topology: dict[str, t.Any], node: dict[str, t.Any]) -> None:
-        group = topology["group"] + ("_control_plane" if node["role"] == "control-plane" else "_workers")
+        group = topology["group"] + _ending(node)
         state = self._folders(topology["name"])["reftopo_state_dir"]
         # Quoted twice: for the shell's rules by which Ansible splits, and for ssh, which takes a list of files.
         known_hosts = shlex.quote(f'UserKnownHostsFile="{state}/known_hosts"')
@@ -165,3 +166,10 @@ class InventoryModule(BaseInventoryPlugin):
     def _folders(self, name: str) -> dict[str, str]:
         state = os.path.join(self.get_option("state_root"), name)
         return {"reftopo_state_dir": state, "reftopo_cache_dir": self.get_option("cache_dir")}
+
+
+def _ending(node: dict[str, t.Any]) -> str:
+    """What follows the topology's name in a node's group."""
+    if "role" in node:
+        return "_control_plane" if node["role"] == "control-plane" else "_workers"
+    return "_pods" if "pods" in node else "_nodes"

@@ -25,8 +25,8 @@ MEMORY_WORKER = 512 * MIB
 
 
 def resources(facts: Facts, topology: Data) -> list[Check]:
-    """Disk, memory and processors for the topology's nodes."""
-    return [disk(facts), memory(facts, topology), cpus(facts)]
+    """Disk and memory for the topology's nodes, and processors for its cluster."""
+    return [disk(facts), memory(facts, topology), *([cpus(facts)] if "cluster" in topology else [])]
 
 
 def disk(facts: Facts) -> Check:
@@ -42,7 +42,7 @@ def disk(facts: Facts) -> Check:
 def memory(facts: Facts, topology: Data) -> Check:
     """Memory for the nodes that do not run yet; those that run have theirs."""
     to_start = {
-        name: MEMORY_CONTROL_PLANE if node["role"] == "control-plane" else MEMORY_WORKER
+        name: MEMORY_CONTROL_PLANE if node.get("role") == "control-plane" else MEMORY_WORKER
         for name, node in topology["nodes"].items()
         if not _runs(facts, f"reftopo.{topology['name']}.{name}", topology["name"])
     }

@@ -21,6 +21,8 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import
 UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
 AGENT = ("_probe_dns", "_probe_protocols", "_probe_trace", "_probe_agent")  # the last one runs
 SERVER = ("_probe_server",)
+PODS = ("_probe_pods",)
+DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
 HELD = "reftopo: held"
 LISTENING = "listening on"  # tcpdump, when it misses nothing from now on
 SNAPLEN = 320  # bytes of a frame: all headers and the key, which every probe has first in its payload
@@ -57,6 +59,16 @@ def server(end: Endpoint) -> str:
     """Run the probe server of an endpoint, in its namespace where it is one, until standard input closes."""
     prefix = f"ip netns exec {end.namespace.rpartition('/')[2]} " if end.namespace else ""
     return prefix + python(SERVER, end.answers[0], end.address, str(end.ports["tcp"]), str(end.ports["udp"]))
+
+
+def pod_facts() -> str:
+    """Print what a node says of its pods, as JSON."""
+    return python(PODS)
+
+
+def detach(pod: str, pid: int, address: str) -> str:
+    """Take a pod's network away until standard input closes; it is to have the address again."""
+    return python(DETACH, pod, str(pid), address, HELD)
 
 
 def capture(interface: str, netns: str = "") -> str:

@@ -14,6 +14,7 @@ import itertools
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import address, chosen, hops, targets
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 
 WORKLOAD = "reftopo-verify"  # namespace of the test workload, roles/verify/templates/workload.yaml.j2
 SERVICE = "agnhost"
@@ -27,8 +28,9 @@ def names(topology: Data, kind: str | list[str]) -> dict[str, str | None]:
     nodes = topology["nodes"]
     if isinstance(kind, list):
         return {name: name if name in nodes else None for name in kind}
+    made = {f"{pod_set}-{node}": node for node in nodes for pod_set in SETS}
     found: dict[str, dict[str, str | None]] = {
-        "pods": {f"{pod_set}-{node}": node for node in nodes for pod_set in SETS},
+        "pods": made if "cluster" in topology else {pod.name: pod.node for pod in pods(topology)},
         "nodes": {node: node for node in nodes},
         "namespaces": dict.fromkeys(topology["namespaces"]),
     }
@@ -125,6 +127,8 @@ def expected(check: Data, source: Endpoint, target: Endpoint, broken: bool) -> t
 
 def touched(broken: Data, source: Endpoint, target: Endpoint) -> bool:
     """Whether what a check breaks is to be noticed between two endpoints."""
+    if "pod" in broken:
+        return broken["pod"] in (source.name, target.name)
     if "pairs" in broken:
         return {source.name, target.name} in map(set, broken["pairs"])
     return broken["node"] in (source.node, target.node)

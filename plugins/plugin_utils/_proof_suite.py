@@ -9,7 +9,6 @@ that reachability, encapsulation and MTU are shown by the very same packets.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import json
@@ -21,14 +20,14 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, Machine, held_together, on_all
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot, changes
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import title
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 
 TIMEOUT = 1.5  # seconds until silence is called a timeout: a packet's way through the lab takes a millisecond
 ATTEMPTS, PAUSE = 3, 1.0  # for cells that are not as expected: rules may still be settling
@@ -59,12 +58,23 @@ class Lab:
     @functools.cached_property
     def endpoints(self) -> dict[str, list[Endpoint]]:
         """Every endpoint by kind."""
-        return plan.endpoints(self.topology, self.objects)
+        found = plan.endpoints(self.topology, self.objects)
+        return {**found, "pods": pod_proof.endpoints(self.topology, self.pods)} if self.pods else found
 
     @functools.cached_property
     def tunnels(self) -> dict[str, tunnel.Tunnel]:
         """The VXLAN links of namespaces, by machine; a cluster's overlay is its network plugin's."""
         return {} if "cluster" in self.topology else tunnel.tunnels(self.topology)
+
+    @functools.cached_property
+    def pods(self) -> dict[str, Data]:
+        """What the nodes say of pods that were made by hand, by node."""
+        return self.pod_facts(*{pod.node for pod in pods(self.topology)})
+
+    def pod_facts(self, *nodes: str) -> dict[str, Data]:
+        """What these nodes say now of their pods."""
+        machines = [self.machines[name] for name in nodes]
+        return on_all(machines, lambda machine: t.cast("Data", json.loads(machine.run(commands.pod_facts()))))
 
     def snapshots(self, *nodes: str) -> dict[str, Snapshot]:
         """The state of these nodes now; of all when none is named."""
@@ -142,6 +152,8 @@ def healthy_probes(lab: Lab) -> list[Probe]:
     for name, check in lab.topology["checks"].items():
         if check.get("mechanism") == "vxlan" and lab.tunnels:
             probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
+        elif check.get("mechanism") == "pod":
+            probes += pod_proof.samples(name, lab.topology, lab.pods)
         elif check.get("mechanism") == "vxlan":
             probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)
         elif "mtu" in check:
@@ -159,63 +171,3 @@ def healthy(lab: Lab) -> Evidence:
         outcomes = lab.ask(healthy_probes(lab))
     captures = {one.name: capture_packets(one.name, one.output, one.log, lab.tunnel_port(one.name)) for one in held}
     return Evidence(lab.topology, lab.endpoints.get("pods", []), outcomes, captures)
-
-
-@dataclasses.dataclass(frozen=True)
-class Control:
-    """What a check with break saw: while it was broken, and after its repair; and what was not as before then."""
-
-    broken: list[Outcome]
-    repaired: list[Outcome]
-    left: list[str]
-
-
-def control_names(check: Data) -> tuple[str, str]:
-    """How results name the two states of a check with break."""
-    if "change" in check["break"]:
-        change = title(check["break"]["change"])
-        return change, f"{change}, repaired"
-    node, link, state = (check["break"][key] for key in ("node", "link", "state"))
-    return f"{link} {state} on {node}", f"{link} repaired on {node}"
-
-
-@contextlib.contextmanager
-def broken(lab: Lab, check: Data, before: Snapshot) -> t.Iterator[Held]:
-    """The lab with the check's link down; it is repaired when the block ends, however it ends."""
-    node, link = check["break"]["node"], check["break"]["link"]
-    if link in lab.topology["nodes"][node]["interfaces"]:
-        raise ProofError(f"cannot take {link} of {node} down: the way to the node that must repair it is {link}")
-    command = commands.break_link(link, commands.repair(before, link))
-    with lab.machines[node].held(command, commands.HELD) as held:
-        yield held
-
-
-def control(lab: Lab, name: str) -> Control:
-    """Break, ask, repair, ask again."""
-    check = lab.topology["checks"][name]
-    if "change" in check["break"]:
-        return _changed(lab, name, check["break"]["link_state"], lab.topology["link_state"])
-    node, link = check["break"]["node"], check["break"]["link"]
-    before = lab.snapshots(node)[node]
-    seen = _broken_and_repaired(lab, name, broken(lab, check, before))
-    return Control(*seen, changes(before, lab.snapshots(node)[node], link))
-
-
-def _changed(lab: Lab, name: str, unlike: Data, healthy: Data) -> Control:
-    """The control whose break is a change of the link state of this machine."""
-    host = lab.machines[HOST]
-    seen = _broken_and_repaired(lab, name, host.held(change_command("hold", unlike, healthy), commands.HELD))
-    return Control(*seen, host.run(change_command("left", unlike, healthy)).splitlines())
-
-
-def _broken_and_repaired(
-    lab: Lab, name: str, breaking: contextlib.AbstractContextManager[Held]
-) -> tuple[list[Outcome], list[Outcome]]:
-    """What a check's probes see while it is broken, and afterwards."""
-    down, repaired = control_names(lab.topology["checks"][name])
-    with held_together(lab.servers()):
-        with breaking:
-            lab.forget()
-            while_down = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, down, broken=True))
-        lab.forget()
-        return while_down, lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, repaired))

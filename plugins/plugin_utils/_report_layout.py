@@ -17,10 +17,15 @@ Data = dict[str, t.Any]
 MARGIN, GAP, PAD = 16.0, 24.0, 10.0
 MACHINE, INTERFACE = 236.0, 146.0  # least width of a machine, and of one of its interfaces
 NARROWEST = 660.0  # what the longest line on a bridge or the overlay needs
-TITLE, POD, TAB, BAR = 30.0, 36.0, 36.0, 28.0  # heights
+TITLE, POD, CONTAINER, TAB, BAR = 30.0, 36.0, 24.0, 36.0, 28.0  # heights
 PLUG = 8.0  # width and height of the mark where a line ends on a bridge
 RAIL = 14.0  # room left and right of pods for the lines to their bridge
 ONE_ROW = 4  # nodes
+
+
+def pod_height(pod: Data) -> float:
+    """The height of a pod's box; known containers stand in a row of their own."""
+    return POD + (CONTAINER if pod.get("containers") else 0)
 
 
 @dataclass
@@ -42,8 +47,8 @@ class Machine:
     @property
     def height(self) -> float:
         """Its height in pixels; at either end a tab stands out by half."""
-        tabs = 2 * TAB if self.device else 1.5 * TAB
-        return tabs + TITLE + PAD + (POD + 6) * len(self.pods) + (BAR if self.bridge else 0)
+        tabs = 2 * TAB if self.device or self.pods else 1.5 * TAB
+        return tabs + TITLE + PAD + sum(pod_height(pod) + 6 for pod in self.pods) + (BAR if self.bridge else 0)
 
 
 @dataclass

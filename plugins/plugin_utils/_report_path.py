@@ -60,7 +60,7 @@ def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
 def _ends(topology: Data, endpoints: list[Data]) -> tuple[Data, Data] | None:
     """Two pods on different nodes, on workers where possible."""
     pods = [pod for pod in endpoints if pod["kind"] == "pod" and pod["node"] in topology["nodes"] and pod["address"]]
-    pods.sort(key=lambda pod: topology["nodes"][pod["node"]]["role"] != "worker")
+    pods.sort(key=lambda pod: topology["nodes"][pod["node"]].get("role") != "worker")
     others = [pod for pod in pods if pod["node"] != pods[0]["node"]]
     return (pods[0], others[0]) if others else None
 

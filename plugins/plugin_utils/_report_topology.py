@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import (
     BAR,
+    CONTAINER,
     MARGIN,
     NARROWEST,
     ONE_ROW,
@@ -27,9 +28,11 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import 
     Machine,
     Place,
     Row,
+    pod_height,
     stack_rows,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import subnets
 
 Data = dict[str, t.Any]
 
@@ -62,9 +65,22 @@ def _rows(nodes: list[Machine], others: list[Machine]) -> list[Row]:
 
 def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
     cluster = topology.get("cluster", {})
-    pods = [pod for pod in endpoints if pod["kind"] == "pod" and pod["node"] == node["name"]]
+    made = node.get("pods", {})
+    pods = [
+        {**pod, "containers": ["pause", *made[pod["name"]]] if made else []}
+        for pod in endpoints
+        if pod["kind"] == "pod" and pod["node"] == node["name"]
+    ]
     device = cluster.get("cni", {}).get("device", "")
-    return Machine(node["name"], node["role"], [*node["interfaces"].items()], pods, _bridge(cluster, pods), device)
+    bridge = _own_bridge(node, topology) if made else _bridge(cluster, pods)
+    return Machine(node["name"], node.get("role", "node"), [*node["interfaces"].items()], pods, bridge, device)
+
+
+def _own_bridge(node: Data, topology: Data) -> str:
+    """The bridge of a node's own network configuration, with the subnets that its addresses are of."""
+    names = [plugin.get("bridge", "cni0") for plugin in node["cni"]["plugins"] if plugin["type"] == "bridge"]
+    networks = [network for path, network in subnets(topology) if path.startswith(f"nodes.{node['name']}.")]
+    return " ".join([*names[:1], *networks]) if names else ""
 
 
 def _bridge(cluster: Data, pods: list[Data]) -> str:
@@ -160,18 +176,34 @@ def _inside(machine: Machine, x: float, y: float) -> t.Iterator[Shape]:
     yield Text(x + PAD, y + 14, machine.name, room * 0.5, "strong", size=14)
     yield Text(x + PAD + room, y + 14, machine.kind, room * 0.48, "muted", "end")
     y += TITLE - 4
-    bridge = y + (POD + 6) * len(machine.pods)
-    for index, pod in enumerate(machine.pods):
-        middle = y + index * (POD + 6) + POD / 2
+    bridge = y + sum(pod_height(pod) + 6 for pod in machine.pods)
+    for pod in machine.pods:
+        middle = y + POD / 2
         yield Line(((x + PAD + RAIL, middle), (x + PAD + 4, middle), (x + PAD + 4, bridge)), "pod-line")
-        rect = Rect(x + PAD + RAIL, middle - POD / 2, room - RAIL, POD, "pod", 4)
-        yield from _box(rect, pod["name"], pod["address"] or "")
+        yield Rect(x + PAD + RAIL, y, room - RAIL, pod_height(pod), "pod", 4)
+        yield from _words(Rect(x + PAD + RAIL, y, room - RAIL, POD, "pod"), pod["name"], pod["address"] or "")
+        yield from _containers(pod.get("containers", []), x + PAD + RAIL, y + POD - 2, room - RAIL)
+        y += pod_height(pod) + 6
     if machine.bridge:
         yield from _box(Rect(x + PAD, bridge, room, BAR, "cni", 4), machine.bridge)
 
 
+def _containers(names: list[str], x: float, y: float, room: float) -> t.Iterator[Shape]:
+    """A pod's containers side by side."""
+    step = (room - 6) / max(len(names), 1)
+    for index, name in enumerate(names):
+        rect = Rect(x + 6 + index * step, y, step - 6, CONTAINER - 4, "node", 4)
+        yield rect
+        yield Text(rect.x + rect.width / 2, y + 14, name, rect.width - 4, anchor="middle", size=11)
+
+
 def _box(rect: Rect, name: str, address: str = "") -> t.Iterator[Shape]:
     yield rect
+    yield from _words(rect, name, address)
+
+
+def _words(rect: Rect, name: str, address: str) -> t.Iterator[Shape]:
+    """A name, and an address below it, in the middle of a box."""
     lines = [line for line in (name, address) if line]
     for index, line in enumerate(lines):
         baseline = rect.y + rect.height / 2 + 4 + (index - (len(lines) - 1) / 2) * 15
@@ -179,12 +211,17 @@ def _box(rect: Rect, name: str, address: str = "") -> t.Iterator[Shape]:
         yield Text(rect.x + rect.width / 2, baseline, line, rect.width - 6, kind, "middle", 11.5)
 
 
+def _pod_words(pod: Data) -> str:
+    containers = pod.get("containers")
+    return f"{pod['name']} {pod['address']}" + (f" ({', '.join(containers)})" if containers else "")
+
+
 def _description(topology: Data, machines: list[Machine]) -> str:
     """The picture in words."""
     words = [f"{_segment_words(name, segment)}." for name, segment in topology["segments"].items()]
     for machine in machines:
         at = ", ".join(f"{name} {interface['address']}" for name, interface in machine.interfaces)
-        pods = ", ".join(f"{pod['name']} {pod['address']}" for pod in machine.pods)
+        pods = ", ".join(_pod_words(pod) for pod in machine.pods)
         words.append(f"{machine.name} ({machine.kind}): {at}{f'; pods {pods}' if pods else ''}.")
     if any(machine.device for machine in machines):
         words.append(f"{_overlay_words(topology['cluster'])}, between the nodes' {machines[0].device}.")

@@ -112,7 +112,18 @@ def _namespace(topology: str, name: str, given: Data) -> Data:
 
 
 def _node(topology: str, name: str, node: Data) -> Data:
-    return {"name": name, "role": node["role"], "provider": node["provider"], "netns": netns_name(topology, name)}
+    given = {key: node[key] for key in ("role", "cni", "pods") if key in node}
+    if "pods" in node:
+        given["pod_commands"] = {pod: _commands(containers) for pod, containers in node["pods"].items()}
+    return {"name": name, **given, "provider": node["provider"], "netns": netns_name(topology, name)}
+
+
+def _commands(containers: Data) -> Data:
+    """What each container runs, of agnhost's image: answer probes at its ports."""
+    return {
+        name: ["/agnhost", "netexec", f"--http-port={ports['tcp']}", f"--udp-port={ports['udp']}"]
+        for name, ports in containers.items()
+    }
 
 
 def _cluster(cluster: Data, compiled: Data) -> Data:

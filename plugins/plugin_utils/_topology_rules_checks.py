@@ -12,12 +12,13 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import CNI_BRIDGE, device_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
 
 Data = dict[str, t.Any]
 
 # The section that makes each kind of source and target.
-SECTION = {"pods": "cluster", "services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
+SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
 # Ends of a check that are machines.
 MACHINES = ("machines", "nodes", "namespaces")
 # Targets that see the packet's source address as the pod's node sent it.
@@ -40,12 +41,15 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
         if check.get("break"):
             yield from _break_problems(f"{path}.break", check["break"], topology)
             yield from _cut_problems(path, check, topology)
+            yield from _detach_problems(path, check, topology)
 
 
 def _end_problems(path: str, end: t.Any, topology: Data) -> t.Iterator[Problem]:
     if isinstance(end, list):
         yield from _name_problems(path, end, topology, interfaces_too=path.endswith(".to"))
         return
+    if end == "pods" and "cluster" not in topology and not pods(topology):
+        yield Problem(path, "the topology has no pods", "add cluster or a node's pods, or remove the check")
     section = SECTION.get(end)
     if section and (section not in topology or topology[section] == {}):
         yield Problem(path, f"the topology has no {end}", f"add {section}, or remove the check")
@@ -161,6 +165,9 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     path, wanted = f"{path}.{key}", check[key]
     if wanted in ("nat", "bridge"):
         yield from _namespace_problems(path, wanted, topology)
+    elif wanted == "pod":
+        if not pods(topology):
+            yield Problem(path, "no node has pods that are made by hand", "add pods to a node, or remove the check")
     elif "cluster" not in topology:
         if wanted != "vxlan" or not _tunnels(topology):
             yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
@@ -208,6 +215,18 @@ def _cut_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]
             if name not in names:
                 where = f"{path}.break.pairs[{number}]"
                 yield Problem(where, f"there is no namespace {name}", did_you_mean(str(name), names))
+
+
+def _detach_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
+    """A pod without its network: there must be one, and probes that it can be noticed by."""
+    pod, known = check["break"].get("pod"), [one.name for one in pods(topology)]
+    if pod is None:
+        return
+    if pod not in known:
+        fix = did_you_mean(pod, known) if known else "add pods to a node"
+        yield Problem(f"{path}.break.pod", f"there is no pod {pod} that is made by hand", fix)
+    if "pods" not in (check.get("from"), check.get("to")):
+        yield Problem(f"{path}.break.pod", "no probe of this check starts from or goes to a pod", "use from: pods")
 
 
 def _break_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Problem]:

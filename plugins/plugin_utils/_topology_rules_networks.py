@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import in_order
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import subnets
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 
 try:
@@ -33,6 +34,11 @@ ANOTHER = "choose a network that is free, in 10.0.0.0/8, 172.16.0.0/12 or 192.16
 def network_problems(topology: Data, host: t.Sequence[Occupied]) -> t.Iterator[Problem]:
     """Networks that are none, that no machine can use, or that overlap another of the topology or of the host."""
     networks = dict(_networks(topology))
+    for path, subnet in subnets(topology):
+        try:
+            networks[path] = netaddr.IPNetwork(subnet)
+        except (netaddr.AddrFormatError, ValueError):
+            yield Problem(path, f"{subnet!r} is not a network", "write an address, a slash and a prefix length")
     segments = in_order(topology.get("segments"))
     wires = {f"segments.{name}.cidr" for name, segment in segments if (segment or {}).get("kind") == "veth"}
     for path, network in networks.items():

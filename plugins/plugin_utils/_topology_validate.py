@@ -12,6 +12,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change impor
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pod_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_checks import check_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_cluster import cluster_problems
@@ -40,6 +41,7 @@ def validate(text: str | bytes, folder: str, host: t.Sequence[Occupied]) -> tupl
         *network_problems(topology, host),
         *segment_problems(topology),
         *interface_problems(topology),
+        *pod_problems(topology),
         *cluster_problems(topology),
         *check_problems(topology),
     ]

@@ -18,8 +18,10 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import claims as learned_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_tunnel import claims as tunnel_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import claims
@@ -81,6 +83,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for name, check in checks.items()
             if check.get("mechanism") == "nat"
             for claim in nat_claims(topology)
+        ],
+        "anatomy": [
+            (name, claim)
+            for name, check in checks.items()
+            if check.get("mechanism") == "pod"
+            for claim in pod_claims(topology)
         ],
         "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],
         "claim": [(name, claim) for name in mechanisms for claim in claims(topology)],
@@ -182,14 +190,14 @@ def snapshots(lab: suite.Lab) -> dict[str, t.Any]:
 
 
 @pytest.fixture(scope="session")
-def controls(lab: suite.Lab, results: Results, healthy: Evidence) -> t.Callable[[str], suite.Control]:
+def controls(lab: suite.Lab, results: Results, healthy: Evidence) -> t.Callable[[str], Control]:
     """The control of a check, made once. The healthy lab is asked first."""
-    made: dict[str, suite.Control] = {}
+    made: dict[str, Control] = {}
 
-    def of(name: str) -> suite.Control:
+    def of(name: str) -> Control:
         if name not in made:
             began = time.monotonic()
-            made[name] = suite.control(lab, name)
+            made[name] = control(lab, name)
             results.phases.append({"name": name, "seconds": round(time.monotonic() - began, 1)})
             results.probes.extend(o.record for o in (*made[name].broken, *made[name].repaired))
         return made[name]

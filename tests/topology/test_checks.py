@@ -7,16 +7,18 @@ import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnels
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import Learned
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import faults as learned_faults
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control_names
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Control, Lab, control_names
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import Claim, claim_faults, vteps
 
@@ -75,6 +77,12 @@ def test_translated(translated: tuple[str, nat.Claim], lab: Lab, healthy: wire.E
     settle(results, Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
+def test_anatomy(anatomy: tuple[str, pods.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+    name, promised = anatomy
+    faults = pods.faults(promised, lab.pods[promised.node], healthy)
+    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+
+
 def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
     name, promised = tunnel
     end = tunnels.tunnels(lab.topology)[promised.machine]
@@ -123,9 +131,14 @@ def test_control(control: tuple[str], lab: Lab, controls: t.Callable[[str], Cont
     if "change" in check["break"]:
         where, again = None, "the link state"
         how = shown = f"ansible-playbook playbooks/nodes.yml -e topology={lab.topology['name']} --check --diff"
+    elif "pod" in check["break"]:
+        pod = check["break"]["pod"]
+        where, again = pods.home(lab.topology, pod), f"the network of {pod}"
+        how, shown = f"CNI_COMMAND=DEL CNI_CONTAINERID={pod} … /opt/cni/bin/…", "ip address"
+        results.claim(Promise(name, f"DEL leaves nothing of {pod}", where, how, down), seen.residue or [])
     else:
         where, again = check["break"]["node"], check["break"]["link"]
         how, shown = f"ip link set {again} down", f"ip route show dev {again}"
     results.claim(Promise(name, "probes notice", where, how, down), lost)
     results.claim(Promise(name, f"{again} is as before", where, shown, repaired), seen.left)
-    fail(lost + seen.left)
+    fail(lost + seen.left + (seen.residue or []))

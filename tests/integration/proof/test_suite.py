@@ -11,6 +11,7 @@ import time
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_control as control
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults
@@ -139,7 +140,7 @@ CAPTURE = commands.capture
 
 
 def test_a_control_breaks_what_it_says_and_nothing_else(lab):
-    seen = suite.control(lab, "control")
+    seen = control.control(lab, "control")
     assert [line(o.record) for o in (*seen.broken, *seen.repaired) if not o.record["ok"]] == []
     lost = {(o.probe.source.node, o.probe.target.node) for o in seen.broken if o.record["observed"] != "ok"}
     assert lost == {("n1", "n2"), ("n2", "n1")}
@@ -150,7 +151,7 @@ def test_a_control_breaks_what_it_says_and_nothing_else(lab):
 def test_an_agent_that_does_not_run_is_an_error_even_where_silence_is_expected(lab, monkeypatch):
     monkeypatch.setattr(commands, "agent", lambda _jobs: "no-such-program")
     monkeypatch.setattr(suite, "ATTEMPTS", 1)
-    seen = suite.control(lab, "control")
+    seen = control.control(lab, "control")
     assert {o.record["observed"] for o in seen.broken} == {"error"}
     assert not any(o.record["ok"] for o in seen.broken)
 

@@ -15,6 +15,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._report_path import pa
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import svg
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_topology import topology_picture
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import subnets
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
 
 ROOT = Path(__file__).parents[3]
@@ -36,13 +37,18 @@ def test_pictures_of_a_topology(name: str, golden: t.Callable[[str | Path, str],
 
 
 def example_pods(topology: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    """The suite's two pods a node, with the addresses that they get when nodes join in order."""
+    """The pods made by hand, or the suite's two a node; with the addresses that they get when all are made in order."""
     cluster = topology.get("cluster")
     if cluster is None:
-        return []
-    subnets = ipaddress.ip_network(cluster["pod_cidr"]).subnets(new_prefix=cluster["node_prefix"])
+        made = [(node, pod) for node, entry in topology["nodes"].items() for pod in entry.get("pods", ())]
+        first = [ipaddress.ip_network(network)[0] for _path, network in subnets(topology)]
+        return [
+            {"name": pod, "kind": "pod", "node": node, "address": str(first[0] + number)}
+            for number, (node, pod) in enumerate(made, 2)
+        ]
+    parts = ipaddress.ip_network(cluster["pod_cidr"]).subnets(new_prefix=cluster["node_prefix"])
     return [
         {"name": f"{pod_set}-{node}", "kind": "pod", "node": node, "address": str(subnet[number])}
-        for node, subnet in zip(topology["nodes"], subnets)
+        for node, subnet in zip(topology["nodes"], parts)
         for number, pod_set in enumerate("ab", 2)
     ]

@@ -24,7 +24,7 @@ def definitions(root):
 
 def test_examples_are_valid(page):
     examples = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         assert validate(example, yaml.safe_load(example)["name"], [])[1] == []
 

@@ -19,7 +19,21 @@ segments: {lan: {cidr: 198.18.77.0/24}}
 nodes: {n1: {role: control-plane, segment: lan}, n2: {role: worker, segment: lan}}
 namespaces: {left: {segment: lan}}
 """
-INVALID = VALID.replace("t-pair", "t-broken").replace("198.18.77.0/24", "127.0.7.0/24").replace("role: worker, ", "")
+INVALID = (
+    VALID.replace("t-pair", "t-broken").replace("198.18.77.0/24", "127.0.7.0/24").replace("role: worker", "role: hand")
+)
+
+BARE = """
+name: t-bare
+description: One node has a pod.
+segments: {lan: {cidr: 198.18.77.0/24}}
+nodes:
+  n1:
+    segment: lan
+    cni: {cniVersion: 1.0.0, name: pods, plugins: [{type: ptp}]}
+    pods: {web: {server: {tcp: 80, udp: 81}}}
+  n2: {segment: lan}
+"""
 
 
 @pytest.fixture
@@ -61,10 +75,16 @@ def test_groups_and_hosts(listed):
     members = {name: {*group.get("children", []), *group.get("hosts", [])} for name, group in data.items()}
     assert members["t_pair"] == {"t_pair_host", "t_pair_nodes"}
     assert members["t_pair_host"] == {"host.t-pair"}
-    assert members["t_pair_nodes"] == {"t_pair_control_plane", "t_pair_workers"}
+    assert members["t_pair_nodes"] == {"t_pair_control_plane", "t_pair_workers", "t_pair_pods"}
     assert members["t_pair_control_plane"] == {"n1.t-pair"}
     assert members["t_pair_workers"] == {"n2.t-pair"}
     assert set(data["_meta"]["hostvars"]) == {"host.t-pair", "n1.t-pair", "n2.t-pair"}
+
+
+def test_nodes_without_a_role(listed):
+    data = listed(t_bare=BARE)
+    assert data["t_bare_pods"]["hosts"] == ["n1.t-bare"]
+    assert data["t_bare_nodes"]["hosts"] == ["n2.t-bare"]
 
 
 def test_variables_of_a_node(listed, tmp_path):
@@ -98,7 +118,7 @@ def test_an_invalid_file_leaves_the_others_usable(inventory):
     ]
     assert "reftopo_topology_errors" not in variables["host.t-pair"]
     assert "topology t-broken is not valid" in done.stderr
-    assert "nodes.n2.role: missing; add it, for instance role: worker" in done.stderr
+    assert "nodes.n2.role: 'hand' is not a node's role" in done.stderr
 
 
 def test_the_hosts_own_networks_are_refused(inventory, tmp_path):
