@@ -63,7 +63,7 @@ def _needed_by(feature: str, topology: Data) -> str:
     cluster = topology.get("cluster", {})
     if feature == cluster.get("proxy_mode"):
         return "cluster.proxy_mode"
-    if feature == cluster.get("cni", {}).get("backend"):
+    if feature == {"vxlan": "vxlan", "udp": "tun"}.get(cluster.get("cni", {}).get("backend")):
         return "cluster.cni.backend"
     return "namespaces" if feature == "nftables" else "segments"
 

@@ -24,6 +24,7 @@ SERVER = ("_probe_server",)
 PODS = ("_probe_pods",)
 DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
 HELD = "reftopo: held"
+RULES = "ip -4 rule show"
 LISTENING = "listening on"  # tcpdump, when it misses nothing from now on
 SNAPLEN = 320  # bytes of a frame: all headers and the key, which every probe has first in its payload
 
@@ -94,12 +95,27 @@ def repair(snapshot: Snapshot, link: str) -> list[str]:
 
 
 def route_words(row: Data) -> str:
-    """A row of `ip -j route` as arguments of `ip route`."""
-    words = [row["dst"]]
-    names = {"gateway": "via", "dev": "dev", "table": "table", "protocol": "proto", "scope": "scope", "prefsrc": "src"}
+    """A row of `ip -j route` as words for `ip route`, which shows no global scope but takes link without a gateway."""
+    words = [row["dst"], "scope", row.get("scope", "global")]
+    names = {"gateway": "via", "dev": "dev", "table": "table", "protocol": "proto", "prefsrc": "src"}
     for key, word in {**names, "metric": "metric"}.items():
         words += [word, str(row[key])] if key in row else []
     return " ".join(words + row.get("flags", []))
+
+
+def hide_routes(subnets: list[str]) -> str:
+    """Hide the routes to some subnets by rules that come before all tables but local; unhide them when input closes.
+
+    The routes themselves stay: flannel would put back one that is gone within ten seconds.
+    """
+    rules = {
+        action: [f"rule {action} priority 1 to {subnet} unreachable" for subnet in subnets] for action in ("add", "del")
+    }
+    lines = {action: shlex.quote("\n".join(words) + "\n") for action, words in rules.items()}
+    return (
+        f"trap '' HUP PIPE; printf %s {lines['add']} | ip -batch - && echo '{HELD}' >&2; cat >/dev/null; "
+        f"printf %s {lines['del']} | ip -force -batch -"
+    )
 
 
 def break_link(link: str, batch: list[str]) -> str:

@@ -44,6 +44,9 @@ def control_names(check: Data) -> tuple[str, str]:
         return change, f"{change}, repaired"
     if "pod" in check["break"]:
         return f"{check['break']['pod']} detached", f"{check['break']['pod']} attached again"
+    if "routes" in check["break"]:
+        what = f"routes to pods of {', '.join(check['break']['routes'])}"
+        return f"{what} hidden on {check['break']['node']}", f"{what} back on {check['break']['node']}"
     node, link, state = (check["break"][key] for key in ("node", "link", "state"))
     return f"{link} {state} on {node}", f"{link} repaired on {node}"
 
@@ -66,6 +69,8 @@ def control(lab: Lab, name: str) -> Control:
         return _changed(lab, name, check["break"]["link_state"], lab.topology["link_state"])
     if "pod" in check["break"]:
         return _detached(lab, name, check["break"]["pod"])
+    if "routes" in check["break"]:
+        return _hidden(lab, name, **check["break"])
     node, link = check["break"]["node"], check["break"]["link"]
     before = lab.snapshots(node)[node]
     seen = _broken_and_repaired(lab, name, broken(lab, check, before))
@@ -77,6 +82,16 @@ def _changed(lab: Lab, name: str, unlike: Data, healthy: Data) -> Control:
     host = lab.machines[HOST]
     seen = _broken_and_repaired(lab, name, host.held(change_command("hold", unlike, healthy), commands.HELD))
     return Control(*seen, host.run(change_command("left", unlike, healthy)).splitlines())
+
+
+def _hidden(lab: Lab, name: str, node: str, routes: list[str]) -> Control:
+    """The control whose break are rules of policy routing before a node's routes to the pods of others."""
+    machine = lab.machines[node]
+    before = machine.run(commands.RULES)
+    command = commands.hide_routes([lab.peers[peer].subnet for peer in routes])
+    seen = _broken_and_repaired(lab, name, machine.held(command, commands.HELD))
+    after = machine.run(commands.RULES)
+    return Control(*seen, [] if after == before else [f"rules were {before.strip()}, and are {after.strip()}"])
 
 
 def _detached(lab: Lab, name: str, pod: str) -> Control:

@@ -1,11 +1,11 @@
 # Copyright: the reftopo.lab maintainers
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Captured packets: the pcap file format, and what of IPv4, UDP, TCP, ICMP and VXLAN the checks need. Pure.
+"""Captured packets: the pcap file format, and what of IPv4, UDP, TCP, ICMP and tunnels the checks need. Pure.
 
 This plugin util is PRIVATE to the collection. Filters of tcpdump cannot look inside VXLAN, so everything is captured
 and decided here. Sources: pcap, https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html; IPv4, RFC 791; VXLAN,
-RFC 7348 section 5.
+RFC 7348 section 5; flannel's udp, pkg/backend/udp/proxy_amd64.c: an IP packet as it is behind the UDP header.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ VXLAN_I_FLAG = 0x08  # the VNI is valid
 class Packet:
     """An IPv4 packet. length is the header's total length in bytes; data is what was captured behind the IP header.
 
-    In VXLAN, frame is the Ethernet frame inside, and inner the packet in that where it is IPv4.
+    to_mac is the destination of the frame that it was in. In a tunnel, inner is the packet inside where it is IPv4; in
+    VXLAN, frame is the Ethernet frame around that.
     """
 
     source: str
@@ -42,6 +43,14 @@ class Packet:
     vni: int | None = None
     inner: Packet | None = None
     frame: bytes = b""
+    to_mac: str = ""
+
+
+class Tunnel(t.NamedTuple):
+    """What carries packets in UDP: the destination port, and whether it is VXLAN or flannel's udp."""
+
+    port: int
+    kind: str = "vxlan"
 
 
 def frames(capture: bytes) -> t.Iterator[bytes]:
@@ -60,18 +69,24 @@ def frames(capture: bytes) -> t.Iterator[bytes]:
             yield capture[offset - captured : offset]
 
 
-def ipv4(data: bytes, vxlan_port: int | None) -> Packet | None:
-    """The packet of an Ethernet frame, with the packet that VXLAN carries in it; None for anything but IPv4."""
+def ipv4(data: bytes, tunnel: Tunnel | None) -> Packet | None:
+    """The packet of an Ethernet frame, with the packet that a tunnel carries in it; None for anything but IPv4."""
     if len(data) < 34 or struct.unpack("!H", data[12:14])[0] != ETHERTYPE_IPV4:
         return None
-    packet = data[14:]
+    return dataclasses.replace(ip_packet(data[14:], tunnel), to_mac=data[:6].hex(":"))
+
+
+def ip_packet(packet: bytes, tunnel: Tunnel | None = None) -> Packet:
+    """The packet whose IPv4 header comes first."""
     header = (packet[0] & 0x0F) * 4
     length, _identifier, fragment = struct.unpack("!HHH", packet[2:8])
     protocol, payload = packet[9], packet[header:]
     # A later fragment has no port numbers; 0x2000 is MF, 0x1FFF the offset.
     has_ports = protocol in (6, 17) and not fragment & 0x1FFF and len(payload) >= 4
     port = struct.unpack("!H", payload[2:4])[0] if has_ports else None
-    tunnel = vxlan(payload[8:]) if protocol == UDP and port == vxlan_port else None
+    inside = Inside()
+    if tunnel and protocol == UDP and port == tunnel.port:
+        inside = vxlan(payload[8:]) if tunnel.kind == "vxlan" else plain(payload[8:])
     return Packet(
         source=socket.inet_ntoa(packet[12:16]),
         destination=socket.inet_ntoa(packet[16:20]),
@@ -80,22 +95,35 @@ def ipv4(data: bytes, vxlan_port: int | None) -> Packet | None:
         fragment=bool(fragment & 0x3FFF),
         destination_port=port,
         data=payload,
-        vni=tunnel[0] if tunnel else None,
-        inner=ipv4(tunnel[1], None) if tunnel else None,
-        frame=tunnel[1] if tunnel else b"",
+        vni=inside.vni,
+        inner=inside.packet,
+        frame=inside.frame,
     )
 
 
-def vxlan(payload: bytes) -> tuple[int, bytes] | None:
-    """The VNI and the inner Ethernet frame of a UDP payload; None when it is not VXLAN."""
+class Inside(t.NamedTuple):
+    """What a UDP payload carries, as far as it does."""
+
+    packet: Packet | None = None
+    vni: int | None = None
+    frame: bytes = b""
+
+
+def vxlan(payload: bytes) -> Inside:
+    """The VNI and the Ethernet frame of a VXLAN payload."""
     if len(payload) < 8 or not payload[0] & VXLAN_I_FLAG:
-        return None
-    return int.from_bytes(payload[4:7], "big"), payload[8:]
+        return Inside()
+    return Inside(ipv4(payload[8:], None), int.from_bytes(payload[4:7], "big"), payload[8:])
 
 
-def packets(capture: bytes, vxlan_port: int) -> list[Packet]:
+def plain(payload: bytes) -> Inside:
+    """The IPv4 packet that a payload is, by its version and the least length of its header."""
+    return Inside(ip_packet(payload)) if len(payload) >= 20 and payload[0] >> 4 == 4 else Inside()
+
+
+def packets(capture: bytes, tunnel: Tunnel | None) -> list[Packet]:
     """The IPv4 packets of a pcap file."""
-    found = (ipv4(frame, vxlan_port) for frame in frames(capture))
+    found = (ipv4(frame, tunnel) for frame in frames(capture))
     return [packet for packet in found if packet]
 
 

@@ -129,6 +129,9 @@ def touched(broken: Data, source: Endpoint, target: Endpoint) -> bool:
     """Whether what a check breaks is to be noticed between two endpoints."""
     if "pod" in broken:
         return broken["pod"] in (source.name, target.name)
+    if "routes" in broken:
+        ends = {source.node, target.node} - {broken["node"]}
+        return broken["node"] in (source.node, target.node) and bool(ends & {*broken["routes"]})
     if "pairs" in broken:
         return {source.name, target.name} in map(set, broken["pairs"])
     return broken["node"] in (source.node, target.node)

@@ -22,8 +22,11 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as n
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
@@ -54,6 +57,11 @@ class Lab:
         control_plane = self.machines[self.topology["cluster"]["control_plane"][0]]
         command = f"{KUBECTL} --namespace={plan.WORKLOAD} get nodes,pods,services -o json"
         return t.cast("list[Data]", json.loads(control_plane.run(command))["items"])
+
+    @functools.cached_property
+    def peers(self) -> dict[str, Peer]:
+        """The cluster's nodes as flannel announces them."""
+        return peers(self.objects, self.topology["cluster"]["cni"]["backend"])
 
     @functools.cached_property
     def endpoints(self) -> dict[str, list[Endpoint]]:
@@ -118,11 +126,12 @@ class Lab:
         wanted = ends.servers(self.topology, self.endpoints)
         return [(self.machines[end.machine], commands.server(end), READY) for end in wanted]
 
-    def tunnel_port(self, machine: str) -> int:
-        """The UDP port of the VXLAN packets that a machine sends; 0 where it sends none."""
+    def carrier(self, machine: str) -> Tunnel | None:
+        """What carries packets between a machine and others; None where they travel bare."""
         if machine in self.tunnels:
-            return self.tunnels[machine].port
-        return int(self.topology["cluster"]["cni"].get("port", 0))
+            return Tunnel(self.tunnels[machine].port)
+        cni = self.topology["cluster"]["cni"]
+        return Tunnel(cni["port"], cni["backend"]) if "port" in cni else None
 
     def forget(self) -> None:
         """Let namespaces forget what they have learned and tracked, so that what is seen afterwards is of now."""
@@ -150,11 +159,11 @@ def healthy_probes(lab: Lab) -> list[Probe]:
     """All probes of the lab as it is, what the captures need included."""
     probes: list[Probe] = []
     for name, check in lab.topology["checks"].items():
-        if check.get("mechanism") == "vxlan" and lab.tunnels:
+        if check.get("mechanism") in BACKENDS and lab.tunnels:
             probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
         elif check.get("mechanism") == "pod":
             probes += pod_proof.samples(name, lab.topology, lab.pods)
-        elif check.get("mechanism") == "vxlan":
+        elif check.get("mechanism") in BACKENDS:
             probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)
         elif "mtu" in check:
             probes += plan.mtu_probes(lab.topology, name, lab.endpoints)
@@ -165,9 +174,9 @@ def healthy_probes(lab: Lab) -> list[Probe]:
 
 def healthy(lab: Lab) -> Evidence:
     """Ask everything of the lab as it is, and capture on all nodes meanwhile."""
-    captured = any(check.get("mechanism") == "vxlan" or "mtu" in check for check in lab.topology["checks"].values())
+    captured = any(check.get("mechanism") in BACKENDS or "mtu" in check for check in lab.topology["checks"].values())
     with held_together(lab.servers()), held_together(lab.captures() if captured else []) as held:
         lab.forget()
         outcomes = lab.ask(healthy_probes(lab))
-    captures = {one.name: capture_packets(one.name, one.output, one.log, lab.tunnel_port(one.name)) for one in held}
+    captures = {one.name: capture_packets(one.name, one.output, one.log, lab.carrier(one.name)) for one in held}
     return Evidence(lab.topology, lab.endpoints.get("pods", []), outcomes, captures)

@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FLOOD
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import given_options
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import bare
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import (
@@ -25,7 +26,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import (
     Outcome,
     addressed_in,
     at_both_ends,
-    bare,
 )
 
 BROADCAST = b"\xff" * 6

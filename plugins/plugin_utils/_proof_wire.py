@@ -16,7 +16,15 @@ import re
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, packets, with_key
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import (
+    WAYS,
+    Outer,
+    bare,
+    in_tunnel,
+    packet_faults,
+)
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, Tunnel, packets, with_key
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 
 
@@ -46,6 +54,7 @@ class Stream:
     source: str
     target: str | None
     protocol: str
+    backend: str
 
     @property
     def case(self) -> str:
@@ -56,22 +65,23 @@ class Stream:
     def title(self) -> str:
         """The claim that is made of them."""
         way = f"pods on {self.target}" if self.target else "the service's pods on other nodes"
-        return f"{self.protocol} from pods on {self.source} to {way} travels in VXLAN"
+        return f"{self.protocol} from pods on {self.source} to {way} {WAYS[self.backend]}"
 
 
 def streams(topology: Data) -> list[Stream]:
     """Every ordered pair of nodes by every protocol, and every node's way through the service."""
+    backend = topology["cluster"]["cni"]["backend"]
     pairs = itertools.permutations(topology["nodes"], 2)
-    direct = [Stream(*pair, protocol) for pair in pairs for protocol in ("icmp", "tcp", "udp")]
-    return direct + [Stream(node, None, protocol) for node in topology["nodes"] for protocol in ("tcp", "udp")]
+    direct = [Stream(*pair, protocol, backend) for pair in pairs for protocol in ("icmp", "tcp", "udp")]
+    return direct + [Stream(node, None, protocol, backend) for node in topology["nodes"] for protocol in ("tcp", "udp")]
 
 
-def capture_packets(machine: str, pcap: bytes, log: str, port: int) -> list[Packet]:
+def capture_packets(machine: str, pcap: bytes, log: str, tunnel: Tunnel | None) -> list[Packet]:
     """The packets of a capture, which must be whole: what was dropped may be what was looked for."""
     dropped = re.search(r"^(\d+) packets? dropped by kernel", log, re.MULTILINE)
     if not dropped or int(dropped.group(1)):
         raise ProofError(f"{machine}: the capture is not whole: {log.strip()[-200:]}")
-    return packets(pcap, port)
+    return packets(pcap, tunnel)
 
 
 def answering_pod(outcome: Outcome, pods: list[Endpoint]) -> Endpoint | None:
@@ -98,11 +108,6 @@ def crossing(stream: Stream, evidence: Evidence) -> list[tuple[Outcome, Endpoint
     return [(outcome, pod) for outcome, pod in ends if pod and pod.node in others]
 
 
-def bare(packet: Packet) -> str:
-    """A packet that is in no tunnel, in words."""
-    return f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"
-
-
 def at_both_ends(evidence: Evidence, ends: t.Iterable[str], key: str) -> tuple[list[tuple[str, Packet]], list[str]]:
     """A probe's packets with the end where each was captured; and what is wrong with their numbers."""
     seen = {end: with_key(evidence.captures[end], key) for end in ends}
@@ -121,39 +126,29 @@ def addressed_in(networks: t.Collection[ipaddress.IPv4Network], packets: list[Pa
     ]
 
 
-def packet_faults(packet: Packet, underlay: set[str], inner: set[str], vni: int) -> list[str]:
-    """Why a packet with a probe's key is not what flannel's VXLAN must make of it."""
-    if packet.inner is None:
-        return [bare(packet)]
-    faults = []
-    if {packet.source, packet.destination} != underlay:
-        faults.append(f"outer addresses {packet.source} and {packet.destination}, not the nodes'")
-    if {packet.inner.source, packet.inner.destination} != inner:
-        faults.append(f"inner addresses {packet.inner.source} and {packet.inner.destination}, not the pods'")
-    if packet.vni != vni:
-        faults.append(f"VNI {packet.vni}, not {vni}")
-    if packet.fragment:
-        faults.append("a fragment")
-    return faults
-
-
 def outcome_faults(outcome: Outcome, pod: Endpoint, evidence: Evidence) -> list[str]:
     """Why a probe's packets do not prove encapsulation at both ends."""
     if not outcome.record["ok"]:
         return [line(outcome.record)]
     ends = (str(outcome.probe.source.node), str(pod.node))
     captured, faults = at_both_ends(evidence, ends, outcome.probe.key)
-    underlay = {evidence.topology["nodes"][end]["address"] for end in ends}
-    inner = {outcome.probe.source.address, pod.address}
-    return faults + [
-        f"{end}: {fault}"
-        for end, packet in captured
-        for fault in packet_faults(packet, underlay, inner, evidence.topology["cluster"]["cni"]["vni"])
-    ]
+    nodes = [evidence.topology["nodes"][end] for end in ends]
+    outer = Outer(
+        evidence.topology["cluster"]["cni"],
+        {node["address"] for node in nodes},
+        {outcome.probe.source.address, pod.address},
+        {end.address: mac(node) for end, node in zip((outcome.probe.source, pod), nodes)},
+    )
+    return faults + [f"{end}: {fault}" for end, packet in captured for fault in packet_faults(packet, outer)]
+
+
+def mac(node: Data) -> str:
+    """The MAC address of a node's underlay interface."""
+    return str(node["interfaces"][underlay(node)].get("mac", ""))
 
 
 def stream_faults(stream: Stream, evidence: Evidence) -> list[str]:
-    """Why a stream is not proven to be in VXLAN; no packets at all prove nothing."""
+    """Why a stream is not proven to take its way; no packets at all prove nothing."""
     found = crossing(stream, evidence)
     if not found:
         return ["no probe was answered by a pod on the other end"]
@@ -164,6 +159,12 @@ def bare_faults(node: str, evidence: Evidence) -> list[str]:
     """Packets whose outermost header has a pod's address."""
     pods = ipaddress.IPv4Network(evidence.topology["cluster"]["pod_cidr"])
     return addressed_in([pods], evidence.captures[node])
+
+
+def tunnel_faults(node: str, evidence: Evidence) -> list[str]:
+    """Packets that a tunnel made."""
+    found = [packet for packet in evidence.captures[node] if in_tunnel(packet)]
+    return [f"{p.protocol} packet from {p.source} to {p.destination}, port {p.destination_port}" for p in found]
 
 
 def blind_faults(node: str, evidence: Evidence) -> list[str]:
@@ -208,5 +209,12 @@ def size_faults(outcome: Outcome, evidence: Evidence, mtu: int) -> list[str]:
 CAPTURE_CLAIMS: dict[str, tuple[str, t.Callable[[str, Evidence], list[str]]]] = {
     "sees-bare": ("the capture shows what travels bare: probes between the nodes themselves", blind_faults),
     "no-bare": ("no packet on the wire has a pod's address in its outermost header", bare_faults),
+    "no-tunnel": ("no packet on the wire is in VXLAN, in flannel's UDP or in another IP packet", tunnel_faults),
     "no-local": ("probes between pods of this node are not on the wire", leak_faults),
 }
+
+
+def capture_claims(topology: Data) -> list[str]:
+    """The keys of what is claimed of a cluster's captures: bare is what host-gw promises, and what a tunnel forbids."""
+    other = "no-bare" if topology["cluster"]["cni"]["backend"] == "host-gw" else "no-tunnel"
+    return [key for key in CAPTURE_CLAIMS if key != other]

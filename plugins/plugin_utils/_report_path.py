@@ -16,45 +16,63 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Lin
 Data = dict[str, t.Any]
 
 MARGIN, STEP, BOX, DEVICE = 16.0, 42.0, 32.0, 216.0
-# Columns of the headers: key, width, kind of box.
-COLUMNS = (
-    ("outer ethernet", 52.0, "wire"),
-    ("outer ip", 212.0, "wire"),
-    ("udp", 72.0, "tunnel"),
-    ("vxlan", 72.0, "tunnel"),
-    ("inner ethernet", 52.0, "pod"),
-    ("inner ip", 196.0, "pod"),
-    ("data", 48.0, "pod"),
-)
+NARROWEST = 660.0  # what the caption needs
+# Columns of the headers: key to width and kind of box.
+COLUMNS = {
+    "outer ethernet": (52.0, "wire"),
+    "outer ip": (212.0, "wire"),
+    "udp": (72.0, "tunnel"),
+    "vxlan": (72.0, "tunnel"),
+    "inner ethernet": (52.0, "pod"),
+    "inner ip": (196.0, "pod"),
+    "data": (48.0, "pod"),
+}
+# The headers of a packet between nodes, by backend, and of one on its way in a node; a TUN device carries no Ethernet.
+ON_THE_WIRE = {
+    "vxlan": tuple(COLUMNS),
+    "udp": ("outer ethernet", "outer ip", "udp", "inner ip", "data"),
+    "host-gw": ("inner ethernet", "inner ip", "data"),
+}
+IN_A_NODE = ("inner ethernet", "inner ip", "data")
+IN_A_TUN = ("inner ip", "data")
+AROUND = {
+    "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = 50 bytes around each packet",
+    "udp": "IP 20 + UDP 8 = 28 bytes around each packet",
+    "host-gw": "nothing around a packet; frames go to the other node",
+}
 
 
 class Step(t.NamedTuple):
-    """One device on the path: where it is, and whether the packet is inside another there."""
+    """One device on the path: where it is, and the headers that the packet has there."""
 
     device: str
     where: str
-    outer: bool
+    headers: tuple[str, ...]
     kind: str
 
 
 def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
-    """Draw the path between the first two pods on different nodes; None where no VXLAN joins two such pods."""
+    """Draw the path between the first two pods on different nodes; None where no cluster has two such pods."""
     ends = _ends(topology, endpoints)
-    cni = topology.get("cluster", {}).get("cni", {})
-    if ends is None or cni.get("backend") != "vxlan":
+    if ends is None or "cluster" not in topology:
         return None
+    columns = {key for step in _steps(topology, *ends) for key in step.headers}
     steps = _steps(topology, *ends)
     words = f"From {ends[0]['name']} on {ends[0]['node']} to {ends[1]['name']} on {ends[1]['node']}"
     return Picture(
         name="path",
         title=f"{words}: one packet, step by step",
-        description=" ".join(
-            f"{n}. {s.device} ({s.where}){', in VXLAN' if s.outer else ''}." for n, s in enumerate(steps, 1)
-        ),
-        width=2 * MARGIN + DEVICE + 40 + sum(width for _key, width, _kind in COLUMNS) + 4 * (len(COLUMNS) - 1),
+        description=" ".join(f"{n}. {s.device} ({s.where}){_in_what(s)}." for n, s in enumerate(steps, 1)),
+        width=max(NARROWEST, 2 * MARGIN + DEVICE + 40 + sum(COLUMNS[key][0] + 4 for key in columns) - 4),
         height=2 * MARGIN + STEP * len(steps) + 40,
         shapes=tuple(_shapes(steps, _headers(topology, *ends), _caption(topology))),
     )
+
+
+def _in_what(step: Step) -> str:
+    if "vxlan" in step.headers:
+        return ", in VXLAN"
+    return ", in UDP" if "udp" in step.headers else ""
 
 
 def _ends(topology: Data, endpoints: list[Data]) -> tuple[Data, Data] | None:
@@ -70,19 +88,21 @@ def _underlay(topology: Data, node: str) -> tuple[str, Data]:
 
 
 def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
-    device = topology["cluster"]["cni"]["device"]
+    cni = topology["cluster"]["cni"]
     (out, first), (into, _second) = _underlay(topology, origin["node"]), _underlay(topology, to["node"])
-    bridge = topology["segments"][first["segment"]]["bridge"]
+    bridge, wire = topology["segments"][first["segment"]]["bridge"], ON_THE_WIRE[cni["backend"]]
+    at_device = IN_A_TUN if cni["backend"] == "udp" else IN_A_NODE
+    devices = [[Step(cni["device"], pod["node"], at_device, "tunnel")] if cni["device"] else [] for pod in (origin, to)]
     return [
-        Step("eth0", origin["name"], False, "pod"),
-        Step("cni0", origin["node"], False, "cni"),
-        Step(device, origin["node"], False, "tunnel"),
-        Step(out, origin["node"], True, "wire"),
-        Step(bridge, f"host, {first['segment']}", True, "wire"),
-        Step(into, to["node"], True, "wire"),
-        Step(device, to["node"], False, "tunnel"),
-        Step("cni0", to["node"], False, "cni"),
-        Step("eth0", to["name"], False, "pod"),
+        Step("eth0", origin["name"], IN_A_NODE, "pod"),
+        Step("cni0", origin["node"], IN_A_NODE, "cni"),
+        *devices[0],
+        Step(out, origin["node"], wire, "wire"),
+        Step(bridge, f"host, {first['segment']}", wire, "wire"),
+        Step(into, to["node"], wire, "wire"),
+        *devices[1],
+        Step("cni0", to["node"], IN_A_NODE, "cni"),
+        Step("eth0", to["name"], IN_A_NODE, "pod"),
     ]
 
 
@@ -92,8 +112,8 @@ def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:
     return {
         "outer ethernet": "Eth",
         "outer ip": f"{outer[0]} → {outer[1]}",
-        "udp": f"UDP {cni['port']}",
-        "vxlan": f"VNI {cni['vni']}",
+        "udp": f"UDP {cni.get('port')}",
+        "vxlan": f"VNI {cni.get('vni')}",
         "inner ethernet": "Eth",
         "inner ip": f"{origin['address']} → {to['address']}",
         "data": "data",
@@ -102,11 +122,11 @@ def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:
 
 def _caption(topology: Data) -> str:
     cni = topology["cluster"]["cni"]
-    around = f"IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = {cni['overhead']} bytes around each packet"
-    return f"{around}: MTU {cni['mtu'] + cni['overhead']} outside, {cni['mtu']} in pods"
+    return f"{AROUND[cni['backend']]}: MTU {cni['mtu'] + cni['overhead']} outside, {cni['mtu']} in pods"
 
 
 def _shapes(steps: list[Step], headers: dict[str, str], caption: str) -> t.Iterator[Shape]:
+    columns = [key for key in COLUMNS if any(key in step.headers for step in steps)]
     middle = MARGIN + 26 + DEVICE / 2
     first, last = MARGIN + BOX / 2, MARGIN + STEP * (len(steps) - 1) + BOX / 2
     yield Line(((middle, first), (middle, last)), "wire-line")
@@ -116,14 +136,16 @@ def _shapes(steps: list[Step], headers: dict[str, str], caption: str) -> t.Itera
         yield Rect(MARGIN + 26, y, DEVICE - 6, BOX, step.kind, 4)
         yield Text(MARGIN + 34, y + 20, step.device, 100, "strong")
         yield Text(MARGIN + DEVICE + 12, y + 20, step.where, 96, "muted", "end", 11)
-        yield from _packet(y, headers, step.outer)
+        yield from _packet(y, headers, step.headers, columns)
     yield Text(MARGIN + 26, MARGIN + STEP * len(steps) + 20, caption, 820, "muted")
 
 
-def _packet(y: float, headers: dict[str, str], outer: bool) -> t.Iterator[Shape]:
+def _packet(y: float, headers: dict[str, str], there: tuple[str, ...], columns: list[str]) -> t.Iterator[Shape]:
+    """The headers that a packet has, each in its own of the columns."""
     x = MARGIN + DEVICE + 40
-    for index, (key, width, kind) in enumerate(COLUMNS):
-        if outer or index >= 4:
+    for key in columns:
+        width, kind = COLUMNS[key]
+        if key in there:
             yield Rect(x, y, width, BOX, kind, 3)
             yield Text(x + width / 2, y + 20, headers[key], width - 4, anchor="middle", size=11)
         x += width + 4

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import OVERHEAD, device_name
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import BACKENDS, device_name, with_defaults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
     bridges,
@@ -146,10 +146,10 @@ def _cluster(cluster: Data, compiled: Data) -> Data:
 
 def _cni(cni: Data, compiled: Data) -> Data:
     """The network plugin's parameters; its MTU is what the segment that all nodes share leaves."""
-    overhead = OVERHEAD[cni["backend"]]
+    overhead = BACKENDS[cni["backend"]].overhead
     first = next(iter(compiled["nodes"].values()))
     underlay = next(iter(first["interfaces"].values()))["mtu"]
-    return {**cni, "device": device_name(cni), "overhead": overhead, "mtu": underlay - overhead}
+    return {**with_defaults(cni), "device": device_name(cni), "overhead": overhead, "mtu": underlay - overhead}
 
 
 def default_protocols(check: Data) -> list[str]:
@@ -177,5 +177,5 @@ def _needs(compiled: Data) -> list[str]:
     if any("nat" in namespace for namespace in compiled["namespaces"].values()):
         needs.add("nftables")
     if "cluster" in compiled:
-        needs |= {compiled["cluster"]["proxy_mode"], compiled["cluster"]["cni"]["backend"]}
-    return sorted(needs)
+        needs |= {compiled["cluster"]["proxy_mode"], BACKENDS[compiled["cluster"]["cni"]["backend"]].feature}
+    return sorted(needs - {""})

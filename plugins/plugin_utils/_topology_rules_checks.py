@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import CNI_BRIDGE, device_name
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import BACKENDS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_breaks import break_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends import (
+    MACHINES,
+    kind,
+    outcomes,
+    references,
+    too_few_nodes,
+)
 
 Data = dict[str, t.Any]
 
 # The section that makes each kind of source and target.
 SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
-# Ends of a check that are machines.
-MACHINES = ("machines", "nodes", "namespaces")
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
 
@@ -39,9 +45,7 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _outcome_problems(path, check, topology)
         yield from _mechanism_problems(path, check, topology)
         if check.get("break"):
-            yield from _break_problems(f"{path}.break", check["break"], topology)
-            yield from _cut_problems(path, check, topology)
-            yield from _detach_problems(path, check, topology)
+            yield from break_problems(path, check, topology)
 
 
 def _end_problems(path: str, end: t.Any, topology: Data) -> t.Iterator[Problem]:
@@ -58,29 +62,18 @@ def _end_problems(path: str, end: t.Any, topology: Data) -> t.Iterator[Problem]:
 def _name_problems(
     path: str, names: list[str | None], topology: Data, interfaces_too: bool = False
 ) -> t.Iterator[Problem]:
-    known = _references(topology, interfaces_too)
+    known = references(topology, interfaces_too)
     for number, name in enumerate(names):
         if name is not None and name not in known:
             fix = did_you_mean(name, known) if known else "add it to namespaces"
             yield Problem(f"{path}[{number}]", f"there is no machine {name}", fix)
 
 
-def _references(topology: Data, interfaces_too: bool) -> list[str]:
-    """How a check may name machines: by name, and with an interface of theirs behind a dot."""
-    machines = [*(topology.get("nodes") or {}), *(topology.get("namespaces") or {})]
-    return machines + [f"{one.machine}.{one.name}" for one in interfaces(topology) if interfaces_too]
-
-
-def _kind(end: t.Any) -> str | None:
-    """What an end of a check is, in one word: machines for a list of them."""
-    return "machines" if isinstance(end, list) else end
-
-
 def _hops_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
     if not check.get("hops"):
         return
     yield from _name_problems(f"{path}.hops", check["hops"], topology)
-    if not {_kind(check.get("from")), _kind(check.get("to"))} <= {*MACHINES, None}:
+    if not {kind(check.get("from")), kind(check.get("to"))} <= {*MACHINES, None}:
         what = "hops are looked for between nodes and namespaces alone"
         yield Problem(f"{path}.hops", what, "remove hops, or name machines in from and to")
 
@@ -88,13 +81,13 @@ def _hops_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem
 def _answer_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
     """Another machine that answers, or by other ports, than the target itself."""
     if check.get("answers"):
-        known = _references(topology, interfaces_too=False)
+        known = references(topology, interfaces_too=False)
         if check["answers"] not in known:
             yield Problem(
                 f"{path}.answers", f"there is no machine {check['answers']}", did_you_mean(check["answers"], known)
             )
     for key in ("ports", "answers"):
-        if check.get(key) and _kind(check.get("to")) not in (*MACHINES, None):
+        if check.get(key) and kind(check.get("to")) not in (*MACHINES, None):
             yield Problem(f"{path}.{key}", "goes with machines as targets", f"remove {key}, or name machines in to")
     for number, protocol in enumerate((check.get("protocols") or []) if check.get("ports") else []):
         if protocol and protocol not in check["ports"]:
@@ -107,17 +100,17 @@ def _protocol_problems(path: str, check: Data) -> t.Iterator[Problem]:
     protocols = check.get("protocols") or []
     if check.get("to") == "dns" and protocols not in ([], ["udp"]):
         yield Problem(f"{path}.protocols", "names are asked over udp", "remove protocols")
-    if check.get("to") == "services" and "icmp" in protocols and "ok" in _outcomes(check.get("expect", "ok")):
+    if check.get("to") == "services" and "icmp" in protocols and "ok" in outcomes(check.get("expect", "ok")):
         # kube-proxy translates ports; a service's address itself answers no ping.
         yield Problem(f"{path}.protocols", "a service answers on its ports alone, not to icmp", "remove icmp")
 
 
 def _outcome_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
-    expect, ends = check.get("expect"), (_kind(check.get("from")), _kind(check.get("to")))
-    if "dns" in _outcomes(expect) and ends[1] not in ("dns", None):
+    expect, ends = check.get("expect"), (kind(check.get("from")), kind(check.get("to")))
+    if "dns" in outcomes(expect) and ends[1] not in ("dns", None):
         yield Problem(f"{path}.expect", "dns is an outcome of asking for a name alone", "use another outcome")
-    for key, outcomes in expect.items() if isinstance(expect, dict) else [("", expect)]:
-        if isinstance(outcomes, list) and "ok" in outcomes and len(outcomes) > 1:
+    for key, wanted in expect.items() if isinstance(expect, dict) else [("", expect)]:
+        if isinstance(wanted, list) and "ok" in wanted and len(wanted) > 1:
             where = f"{path}.expect" + (f".{key}" if key else "")
             yield Problem(where, "ok or something else proves nothing", "expect ok, or outcomes that are not")
     if isinstance(expect, dict):
@@ -128,7 +121,7 @@ def _outcome_problems(path: str, check: Data, topology: Data) -> t.Iterator[Prob
 def _pair_problems(path: str, ends: tuple[str | None, str | None], topology: Data) -> t.Iterator[Problem]:
     if not {*ends} <= {"pods", "nodes", None}:
         yield Problem(path, f"same-node and cross-node mean nothing from {ends[0]} to {ends[1]}", "expect one outcome")
-    elif _too_few_nodes(topology):
+    elif too_few_nodes(topology):
         yield Problem(path, "cross-node has nothing to try with one node", "add a node, or expect one outcome")
 
 
@@ -138,7 +131,7 @@ def _source_problems(
     source = check.get("source")
     if not source:
         return
-    known = ["node", "pod"] if ends[0] == "pods" else _references(topology, interfaces_too=True)
+    known = ["node", "pod"] if ends[0] == "pods" else references(topology, interfaces_too=True)
     if ends[1] not in (*SEES_SOURCE, None):
         yield Problem(
             f"{path}.source",
@@ -149,13 +142,6 @@ def _source_problems(
         yield Problem(f"{path}.source", f"from {ends[0]} there is no source {source}", did_you_mean(source, known))
     if check.get("protocols") == ["icmp"]:
         yield Problem(f"{path}.source", "an answer to icmp does not tell whom the target saw", "add tcp or udp")
-
-
-def _outcomes(expect: t.Any) -> set[str]:
-    """All outcomes that an expectation names."""
-    if isinstance(expect, dict):
-        return set().union(*map(_outcomes, expect.values()))
-    return {outcome for outcome in (expect if isinstance(expect, list) else [expect]) if outcome}
 
 
 def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
@@ -171,10 +157,10 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     elif "cluster" not in topology:
         if wanted != "vxlan" or not _tunnels(topology):
             yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
-    elif _too_few_nodes(topology):
+    elif too_few_nodes(topology):
         yield Problem(path, "one node sends nothing over the wire", "add a node, or remove the check")
     backend = ((topology.get("cluster") or {}).get("cni") or {}).get("backend")
-    if wanted == "vxlan" and backend not in (wanted, None):
+    if wanted in BACKENDS and backend not in (wanted, None):
         yield Problem(path, f"the backend is {backend}, not {wanted}", f"write {backend}")
 
 
@@ -192,53 +178,3 @@ def _tunnels(topology: Data) -> bool:
     namespaces = (topology.get("namespaces") or {}).values()
     links = [link for one in namespaces for link in ((one or {}).get("links") or {}).values()]
     return any(isinstance(link, dict) and link.get("kind") == "vxlan" for link in links)
-
-
-def _too_few_nodes(topology: Data) -> bool:
-    nodes = topology.get("nodes")
-    return nodes is not None and len(nodes) < 2
-
-
-def _cut_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
-    """A change of the link state cuts off pairs of namespaces, and says what they see then."""
-    if "pairs" not in check["break"]:
-        return
-    if not {_kind(check.get("from")), _kind(check.get("to"))} <= {"machines", "namespaces", None}:
-        what = "a change of the link state is tried from namespaces to namespaces"
-        yield Problem(f"{path}.break.change", what, "write from: namespaces, to: namespaces")
-    if "ok" in _outcomes(check.get("expect", "ok")):
-        what = "the pairs are cut off, so they cannot be ok"
-        yield Problem(f"{path}.expect", what, "name what they see: timeout, unreachable or refused")
-    names = _references({"namespaces": topology.get("namespaces")}, interfaces_too=True)
-    for number, pair in enumerate(check["break"]["pairs"] or []):
-        for name in pair if isinstance(pair, list) else []:
-            if name not in names:
-                where = f"{path}.break.pairs[{number}]"
-                yield Problem(where, f"there is no namespace {name}", did_you_mean(str(name), names))
-
-
-def _detach_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
-    """A pod without its network: there must be one, and probes that it can be noticed by."""
-    pod, known = check["break"].get("pod"), [one.name for one in pods(topology)]
-    if pod is None:
-        return
-    if pod not in known:
-        fix = did_you_mean(pod, known) if known else "add pods to a node"
-        yield Problem(f"{path}.break.pod", f"there is no pod {pod} that is made by hand", fix)
-    if "pods" not in (check.get("from"), check.get("to")):
-        yield Problem(f"{path}.break.pod", "no probe of this check starts from or goes to a pod", "use from: pods")
-
-
-def _break_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Problem]:
-    nodes, node, link = topology.get("nodes"), broken.get("node"), broken.get("link")
-    if nodes is None or node is None:
-        return
-    if node not in nodes:
-        yield Problem(f"{path}.node", f"there is no node {node}", did_you_mean(node, nodes))
-        return
-    links = {interface.name for interface in interfaces(topology) if interface.machine == node}
-    cni = (topology.get("cluster") or {}).get("cni") or {}
-    if cni.get("vni") is not None:
-        links |= {CNI_BRIDGE, device_name(cni)}
-    if link and link not in links:
-        yield Problem(f"{path}.link", f"node {node} has no link {link}", did_you_mean(link, links))

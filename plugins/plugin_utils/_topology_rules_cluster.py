@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import OVERHEAD, device_name
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import BACKENDS, device_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
@@ -36,7 +36,7 @@ def cluster_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _pod_problems(cluster, topology.get("nodes"))
         cni = cluster.get("cni") or {}
         yield from _underlay_problems(topology, cni.get("backend"))
-        yield from _device_problems(cni)
+        yield from _option_problems(cni)
 
 
 def _control_plane_problems(nodes: Data | None) -> t.Iterator[Problem]:
@@ -91,14 +91,20 @@ def _underlay_problems(topology: Data, backend: str | None) -> t.Iterator[Proble
             yield Problem(f"{interface.path}.segment", what, f"put all nodes of the cluster in {home.segment}")
     for name in sorted({interface.segment for interface in placed}):
         mtu = (segments[name] or {}).get("mtu")
-        least = MTU_MIN + OVERHEAD.get(backend, 0)
+        overhead = BACKENDS[backend].overhead if backend else 0
+        least = MTU_MIN + overhead
         if mtu and mtu < least:
-            left = mtu - OVERHEAD[backend]
+            left = mtu - overhead
             what = f"{mtu} leaves {left} bytes for a pod's packet in {backend}, less than IPv4's {MTU_MIN}"
             yield Problem(f"segments.{name}.mtu", what, f"use {least} or more")
 
 
-def _device_problems(cni: Data) -> t.Iterator[Problem]:
-    if cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
+def _option_problems(cni: Data) -> t.Iterator[Problem]:
+    """Options that the backend does not have, and a device whose name the kernel does not take."""
+    backend = cni.get("backend")
+    for key in ("vni", "port") if backend else ():
+        if key in cni and key not in BACKENDS[backend].defaults:
+            yield Problem(f"cluster.cni.{key}", f"backend {backend} has no {key}", f"remove {key}")
+    if backend == "vxlan" and cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
         what = f"{device_name(cni)} is too long for an interface name ({INTERFACE_NAME_MAX} characters)"
         yield Problem("cluster.cni.vni", what, "use 9999999 or less")

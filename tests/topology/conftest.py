@@ -16,6 +16,7 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import BACKENDS, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import claims as learned_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control
@@ -24,8 +25,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import clai
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_tunnel import claims as tunnel_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import CAPTURE_CLAIMS, Evidence, streams
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, capture_claims, streams
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report import write_reports
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     topology = metafunc.config.stash[RESULTS].topology
     checks: dict[str, t.Any] = topology["checks"]
-    overlays = [name for name, check in checks.items() if check.get("mechanism") == "vxlan"]
+    overlays = [name for name, check in checks.items() if check.get("mechanism") in BACKENDS]
     mechanisms = overlays if "cluster" in topology else []
     nodes = list(topology["nodes"])
     groups = plan.groups(topology)
@@ -93,7 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],
         "claim": [(name, claim) for name in mechanisms for claim in claims(topology)],
         "stream": [(name, stream) for name in mechanisms for stream in streams(topology)],
-        "capture": [(name, node, key) for name in mechanisms for node in nodes for key in CAPTURE_CLAIMS],
+        "capture": [(name, node, key) for name in mechanisms for node in nodes for key in capture_claims(topology)],
         "proxy": [(name, node) for name, check in checks.items() if check.get("to") == "services" for node in nodes],
         "mtu": [
             (name, source)

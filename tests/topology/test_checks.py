@@ -10,17 +10,19 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as n
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnels
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import Learned
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import faults as learned_faults
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control_names
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import capture_filter
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import Claim, claim_faults, vteps
 
 Snapshots = dict[str, Snapshot]
 
@@ -61,7 +63,7 @@ def test_proxy(proxy: tuple[str, str], lab: Lab, snapshots: Snapshots, results: 
 
 def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, results: Results) -> None:
     name, promised = claim
-    faults = claim_faults(promised, snapshots[promised.node], lab.topology, vteps(lab.objects))
+    faults = claim_faults(promised, snapshots[promised.node], lab.topology, lab.peers)
     settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
 
 
@@ -94,7 +96,7 @@ def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evide
 def test_stream(stream: tuple[str, wire.Stream], healthy: wire.Evidence, results: Results) -> None:
     name, promised = stream
     faults = wire.stream_faults(promised, healthy)
-    command = tcpdump(healthy, promised.source, f"udp port {healthy.topology['cluster']['cni']['port']}")
+    command = tcpdump(healthy, promised.source, capture_filter(healthy.topology["cluster"]))
     settle(results, Promise(name, promised.title, promised.source, command), faults)
 
 
@@ -131,6 +133,8 @@ def test_control(control: tuple[str], lab: Lab, controls: t.Callable[[str], Cont
     if "change" in check["break"]:
         where, again = None, "the link state"
         how = shown = f"ansible-playbook playbooks/nodes.yml -e topology={lab.topology['name']} --check --diff"
+    elif "routes" in check["break"]:
+        where, again, how, shown = check["break"]["node"], "ip rule", "ip rule add to … unreachable", "ip rule show"
     elif "pod" in check["break"]:
         pod = check["break"]["pod"]
         where, again = pods.home(lab.topology, pod), f"the network of {pod}"

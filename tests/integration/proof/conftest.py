@@ -129,7 +129,7 @@ TOPOLOGY: dict[str, t.Any] = {
         "pod_cidr": "10.99.0.0/16",
         "dns_domain": "cluster.local",
         "proxy_mode": "nftables",
-        "cni": {"vni": 1, "port": 8472, "device": "flannel.1", "mtu": 1450},
+        "cni": {"backend": "vxlan", "vni": 1, "port": 8472, "device": "flannel.1", "mtu": 1450},
     },
     "checks": {
         "pods": {"from": "pods", "to": "pods", "source": "pod"},

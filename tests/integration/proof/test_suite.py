@@ -14,11 +14,12 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_control as control
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import changes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import claim_faults, claims, vteps
 
 # Path MTUs that the kernel has learned stay for ten minutes.
 FORGET = "for name in n1 n2 a-n1 b-n1 a-n2 b-n2; do ip -n t-proof.$name route flush cache; done"
@@ -106,7 +107,7 @@ def everything(lab: Lab) -> list[str]:
         faults += [f"{node}: {fault}" for _title, find in wire.CAPTURE_CLAIMS.values() for fault in find(node, seen)]
         faults += proxy_faults(snapshots[node], lab.topology, lab.endpoints["services"][0])
     for claim in claims(lab.topology):
-        faults += claim_faults(claim, snapshots[claim.node], lab.topology, vteps(lab.objects))
+        faults += claim_faults(claim, snapshots[claim.node], lab.topology, peers(lab.objects, "vxlan"))
     full = [o for o in seen.outcomes if o.probe.size == 1450 and o.record["ok"]]
     return faults + [fault for outcome in full for fault in wire.size_faults(outcome, seen, 1500)]
 

@@ -10,6 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Probe
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
@@ -68,7 +69,7 @@ def evidence(topology, endpoints) -> t.Callable[..., Evidence]:
             for old, new in replaced if node == "n1" else ():
                 assert old in pcap
                 pcap = pcap.replace(old, new)
-            captures[node] = capture_packets(node, pcap, (DATA / f"{node}.log").read_text(), 8472)
+            captures[node] = capture_packets(node, pcap, (DATA / f"{node}.log").read_text(), Tunnel(8472))
         return Evidence(topology, endpoints["pods"], [outcome(entry) for entry in load("outcomes.json")], captures)
 
     return read

@@ -11,11 +11,12 @@ import sys
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, PARTS, Snapshot, changes
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import claim_faults, claims, vteps
 
 DATA = pathlib.Path(__file__).parent / "data"
 MAX_ARG_STRLEN = 131072  # include/uapi/linux/binfmts.h: one argument of a command
@@ -57,10 +58,10 @@ def test_the_repair_brings_back_what_a_link_loses(snapshot):
     assert commands.repair(snapshot(), "flannel.1") == [
         "link set dev flannel.1 up",
         "neighbour replace 10.99.2.0 lladdr 02:00:00:00:00:02 dev flannel.1 nud permanent",
-        "route replace 10.99.2.0/24 via 10.99.2.0 dev flannel.1 onlink",
+        "route replace 10.99.2.0/24 scope global via 10.99.2.0 dev flannel.1 onlink",
     ]
     row = {"dst": "default", "dev": "eth0", "protocol": "static", "scope": "link", "prefsrc": "1.2.3.4", "metric": 5}
-    assert commands.route_words({**row, "flags": []}) == "default dev eth0 proto static scope link src 1.2.3.4 metric 5"
+    assert commands.route_words({**row, "flags": []}) == "default scope link dev eth0 proto static src 1.2.3.4 metric 5"
 
 
 def test_a_large_lab_fits_a_command_line(topology, endpoints):
@@ -102,5 +103,5 @@ def test_a_recorded_worker_of_flannel_vxlan_is_as_promised():
     assert proxy_faults(state, topology, service) == []
     held = [claim for claim in claims(topology) if claim.node == "w1"]
     assert len(held) == 9
-    assert [claim_faults(claim, state, topology, vteps(objects)) for claim in held] == [[]] * 9
+    assert [claim_faults(claim, state, topology, peers(objects, "vxlan")) for claim in held] == [[]] * 9
     assert versions(objects)["kubernetes"] == "v1.37.2"

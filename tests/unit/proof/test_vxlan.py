@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_vxlan import claim_faults, claims, vteps
 
 ROUTE = '"dst":"10.99.2.0/24","gateway":"10.99.2.0","dev":"flannel.1"'
 FDB = '"mac":"02:00:00:00:00:02","ifname":"flannel.1","dst":"172.30.99.12"'
@@ -55,14 +56,16 @@ MUTATIONS = [
 
 def faults(topology, objects, state, key):
     claim = next(claim for claim in claims(topology) if (claim.node, claim.key) == ("n1", key))
-    return claim_faults(claim, state, topology, vteps(objects))
+    return claim_faults(claim, state, topology, peers(objects, "vxlan"))
 
 
 @pytest.mark.parametrize("node", ["n1", "n2"])
 def test_all_claims_hold_on_recorded_nodes(topology, objects, snapshot, node):
     held = [claim for claim in claims(topology) if claim.node == node]
     assert [claim.key for claim in held] == ["subnet", "device", "route", "neighbour", "fdb", "nothing-else"]
-    assert [claim_faults(claim, snapshot(node), topology, vteps(objects)) for claim in held] == [[]] * len(held)
+    assert [claim_faults(claim, snapshot(node), topology, peers(objects, "vxlan")) for claim in held] == [[]] * len(
+        held
+    )
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation[0]}-{mutation[3]}")
@@ -85,5 +88,5 @@ def test_a_node_that_is_not_in_the_cluster_breaks_every_claim(topology, objects,
 
 def test_a_node_without_flannel_is_named(objects):
     objects[-1]["metadata"]["annotations"] = {}
-    with pytest.raises(ProofError, match=r"node n2 has no annotation flannel.alpha.coreos.com/backend-data"):
-        vteps(objects)
+    with pytest.raises(ProofError, match=r"node n2 has no annotation flannel.alpha.coreos.com/public-ip"):
+        peers(objects, "vxlan")

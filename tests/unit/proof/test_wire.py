@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import frames, packets, with_key
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel, frames, packets, with_key
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import (
     Stream,
     bare_faults,
@@ -20,7 +20,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import (
 )
 
 WHOLE = "0 packets dropped by kernel"
-STREAMS = [Stream("n1", "n2", protocol) for protocol in ("icmp", "tcp", "udp")]
+STREAMS = [Stream("n1", "n2", protocol, "vxlan") for protocol in ("icmp", "tcp", "udp")]
 VNI_1, VNI_7 = b"\x08\x00\x00\x00\x00\x00\x01\x00", b"\x08\x00\x00\x00\x00\x00\x07\x00"
 N1, N2, STRANGER = bytes([172, 30, 99, 11]), bytes([172, 30, 99, 12]), bytes([172, 30, 99, 66])
 POD, OTHER_POD = bytes([10, 99, 2, 2]), bytes([10, 99, 2, 77])
@@ -94,9 +94,9 @@ def test_the_largest_packet_fills_the_frame(evidence):
 def test_a_capture_that_dropped_packets_proves_nothing(evidence):
     for log in ("3 packets dropped by kernel", ""):
         with pytest.raises(ProofError, match="n1: the capture is not whole"):
-            capture_packets("n1", b"", log, 8472)
+            capture_packets("n1", b"", log, Tunnel(8472))
     with pytest.raises(ProofError, match="not a pcap file"):
-        capture_packets("n1", b"oops", WHOLE, 8472)
+        capture_packets("n1", b"oops", WHOLE, Tunnel(8472))
 
 
 def test_a_file_that_is_cut_off_keeps_its_whole_frames():
@@ -111,7 +111,7 @@ def test_only_ipv4_and_only_its_own_key():
     header = b"\xd4\xc3\xb2\xa1" + bytes(16) + b"\x01\x00\x00\x00"
     arp = bytes(12) + b"\x08\x06" + bytes(28)
     record = bytes(8) + len(arp).to_bytes(4, "little") * 2 + arp
-    assert packets(header + record, 8472) == []
+    assert packets(header + record, Tunnel(8472)) == []
     assert with_key([], "reftopo") == []
 
 

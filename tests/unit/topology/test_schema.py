@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import OVERHEAD
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import BACKENDS
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,10 @@ def test_kubernetes_versions_are_those_of_the_lock(root, schema):
 
 
 def test_every_backend_has_its_overhead(schema):
-    assert set(schema["definitions"]["cni"]["properties"]["backend"]["enum"]) == set(OVERHEAD)
+    assert set(schema["definitions"]["cni"]["properties"]["backend"]["enum"]) == set(BACKENDS)
 
 
 def test_every_need_can_be_tried(schema):
     modes = schema["definitions"]["cluster"]["properties"]["proxy_mode"]["enum"]
-    assert {*modes, *OVERHEAD, "bridge", "netns", "veth"} <= set(FEATURES)
+    features = {backend.feature for backend in BACKENDS.values()} - {""}
+    assert {*modes, *features, "bridge", "netns", "veth"} <= set(FEATURES)

@@ -1,0 +1,55 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the backend of a cluster's network plugin promises of each node, whichever it is. Pure.
+
+This plugin util is PRIVATE to the collection. A backend is a module with the claims OWN, PEER and LAST, the functions
+FAULTS that judge the first two by their keys, and stranger_faults that judges the last.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_host_gw, _proof_udp, _proof_vxlan
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import BRIDGE, Claim, Peer, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
+
+BACKENDS: dict[str, t.Any] = {"vxlan": _proof_vxlan, "host-gw": _proof_host_gw, "udp": _proof_udp}
+
+
+def claims(topology: Data) -> list[Claim]:
+    """All asserts on the nodes' state, in the order in which a packet meets what they are about."""
+    return [claim for node in topology["nodes"] for claim in _claims(node, topology)]
+
+
+def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
+    cluster, others = topology["cluster"], [name for name in topology["nodes"] if name != node]
+    backend = BACKENDS[cluster["cni"]["backend"]]
+    words = {"device": cluster["cni"]["device"], "pods": cluster["pod_cidr"]}
+    yield Claim(node, "subnet", f"own pods are behind {BRIDGE}", f"ip route show dev {BRIDGE}")
+    for key, title, command in backend.OWN:
+        yield Claim(node, key, title.format(**words), command.format(**words))
+    for peer in others:
+        for key, title, command in backend.PEER:
+            yield Claim(node, key, title.format(peer=peer, **words), command.format(**words), peer)
+    title, command = backend.LAST
+    yield Claim(node, "nothing-else", title.format(**words), command.format(**words))
+
+
+def claim_faults(claim: Claim, snapshot: Snapshot, topology: Data, known: dict[str, Peer]) -> list[str]:
+    """Why a claim does not hold; empty when it does."""
+    missing = set(topology["nodes"]) - set(known)
+    if missing:
+        return [f"the cluster has no node {name}" for name in sorted(missing)]
+    backend = BACKENDS[topology["cluster"]["cni"]["backend"]]
+    if claim.key == "nothing-else":
+        return t.cast("list[str]", backend.stranger_faults(snapshot, topology, known[claim.node], known))
+    judge = {"subnet": subnet_faults, **backend.FAULTS}[claim.key]
+    return t.cast("list[str]", judge(snapshot, topology, known[claim.peer or claim.node]))
+
+
+def subnet_faults(snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
+    rows = snapshot.rows("routes", dst=own.subnet)
+    return single(f"route to {own.subnet}", rows, {"dev": BRIDGE, "protocol": "kernel"})

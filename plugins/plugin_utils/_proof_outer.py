@@ -1,0 +1,78 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pod's packet must look like on the wire between nodes, by the backend of the network plugin. Pure.
+
+This plugin util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet
+
+# Destination ports of what could carry packets in UDP: the kernel's VXLAN and IANA's, flannel's udp.
+TUNNEL_PORTS = {8472, 4789, 8285}
+IP_IN_IP = "4"  # IANA's protocol number (RFC 2003)
+WAYS = {
+    "vxlan": "travels in VXLAN",
+    "udp": "travels in UDP and nothing else",
+    "host-gw": "travels bare, to the other node's MAC address",
+}
+
+
+class Outer(t.NamedTuple):
+    """What is expected around a packet between two pods: the addresses and MACs of their nodes, and their own."""
+
+    cni: Data
+    underlay: set[str]
+    pods: set[str]
+    macs: dict[str, str]  # of the node behind each pod's address
+
+
+def bare(packet: Packet) -> str:
+    """A packet that is in no tunnel, in words."""
+    return f"bare {packet.protocol} packet from {packet.source} to {packet.destination}"
+
+
+def in_tunnel(packet: Packet) -> bool:
+    """Whether a packet is what a tunnel makes."""
+    return packet.protocol == IP_IN_IP or (packet.protocol == "udp" and packet.destination_port in TUNNEL_PORTS)
+
+
+def packet_faults(packet: Packet, outer: Outer) -> list[str]:
+    """Why a packet with a probe's key is not what the backend must make of it."""
+    found = _bare_faults(packet, outer) if outer.cni["backend"] == "host-gw" else _tunnel_faults(packet, outer)
+    return found + (["a fragment"] if packet.fragment else [])
+
+
+def _bare_faults(packet: Packet, outer: Outer) -> list[str]:
+    if in_tunnel(packet):
+        return [f"{packet.protocol} packet from {packet.source} to {packet.destination} in a tunnel"]
+    faults = []
+    if {packet.source, packet.destination} != outer.pods:
+        faults.append(f"addresses {packet.source} and {packet.destination}, not the pods'")
+    wanted = outer.macs.get(packet.destination, packet.to_mac)
+    if packet.to_mac != wanted:
+        faults.append(f"a frame to {packet.to_mac}, not to {wanted}, which has {packet.destination}")
+    return faults
+
+
+def _tunnel_faults(packet: Packet, outer: Outer) -> list[str]:
+    if packet.inner is None:
+        return [bare(packet)]
+    faults = []
+    if {packet.source, packet.destination} != outer.underlay:
+        faults.append(f"outer addresses {packet.source} and {packet.destination}, not the nodes'")
+    if {packet.inner.source, packet.inner.destination} != outer.pods:
+        faults.append(f"inner addresses {packet.inner.source} and {packet.inner.destination}, not the pods'")
+    if packet.vni != outer.cni.get("vni"):
+        faults.append(f"VNI {packet.vni}, not {outer.cni.get('vni')}")
+    return faults
+
+
+def capture_filter(cluster: Data) -> str:
+    """What shows a person the packets between pods in tcpdump."""
+    return f"udp port {cluster['cni']['port']}" if "port" in cluster["cni"] else f"net {cluster['pod_cidr']}"
