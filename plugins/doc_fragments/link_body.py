@@ -11,13 +11,17 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   routes:
-    description: Routes of the machine's own namespace, each by one of O(links). At most one to each destination.
+    description:
+      - Routes of the machine's own namespace, each by O(links).
+      - At most one to each destination in a table with a metric. Where one differs in something else, it is replaced.
     type: list
     elements: dict
     default: []
     suboptions:
       to:
-        description: A network such as V(10.1.0.0/16), or V(default); that one is IPv6 when O(routes[].via) is.
+        description:
+          - A network such as V(10.1.0.0/16), or V(default).
+          - V(default) is IPv6 when its routers are; without a router, write V(::/0) for that.
         type: str
         required: true
       via:
@@ -27,9 +31,42 @@ options:
         description: The link that it leaves by; in a namespace not needed with O(routes[].via).
         type: str
       scope:
-        description: Of an IPv4 route; by default V(global) with O(routes[].via), else V(link).
+        description: Of an IPv4 route; by default V(link) for one by a link without a router, else V(global).
         type: str
         choices: [global, link]
+      table:
+        description:
+          - The routing table, by default V(main); V(default) or a number from 1 to 4294967295. 255, the kernel's, is
+            refused.
+          - Another than V(main) and V(default) is only looked into by a rule.
+        type: str
+      metric:
+        description: Of several routes to a destination, the lowest applies; by default 0 for IPv4 and 1024 for IPv6.
+        type: int
+      source:
+        description: Address that packets get which the machine itself sends without one.
+        type: str
+      type:
+        description:
+          - What becomes of the packets. V(blackhole) drops them, V(unreachable) and V(prohibit) say so to the sender,
+            V(throw) has the next rule applied. By default V(unicast), which sends them on.
+          - The others only in a namespace, since on the machine itself only its link says whose a route is.
+        type: str
+        choices: [unicast, blackhole, unreachable, prohibit, throw]
+      nexthops:
+        description: Two or more routers that share the packets, in place of O(routes[].via) and O(routes[].dev).
+        type: list
+        elements: dict
+        suboptions:
+          via:
+            description: Address of the router; for IPv6 required.
+            type: str
+          dev:
+            description: The link that it is behind; in a namespace not needed with O(routes[].nexthops[].via).
+            type: str
+          weight:
+            description: How large its share is, 1 to 256, by default V(1).
+            type: int
   sysctls:
     description:
       - Settings of the kernel by name, such as C(net.ipv4.ip_forward), also as C(net/ipv4/conf/eth0.5/rp_filter).

@@ -115,7 +115,7 @@ def _namespace_files(owner: str, folder: str) -> dict[str, list[str]]:
 
 def _read(run: Run, namespace: str) -> str:
     questions = READ + ("" if namespace else READ_MAIN) + READ_NEIGHBOURS
-    rc, out, err = run(_argv("ip", namespace, "-j", "-d"), data=questions)
+    rc, out, err = run(_argv("ip", namespace, "-N", "-j", "-d"), data=questions)
     if rc != 0:
         where = f"namespace {namespace}" if namespace else "this machine"
         raise LinkStateError(f"cannot read the links of {where}: {err.strip()}")

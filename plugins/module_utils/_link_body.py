@@ -10,15 +10,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.reftopo.lab.plugins.module_utils import _link_entry, _link_nat, _link_sysctl
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_entry, _link_nat, _link_route, _link_sysctl
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import TUNTAP, changes, keeps_mtu
-from ansible_collections.reftopo.lab.plugins.module_utils._link_loss import taken_down, without_bond
+from ansible_collections.reftopo.lab.plugins.module_utils._link_loss import sources, taken_down, without_bond
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
-    PROTOCOL,
     ROOT,
     Link,
     Namespace,
-    Route,
     State,
     altname,
     netns,
@@ -193,18 +191,16 @@ class Body:
             yield replace(self._step(command, "links", link, part), tool=tool)
 
     def _extra_routes(self) -> t.Iterator[Step]:
-        wanted = {route.key for route in self.want.routes}
-        for route in self.kept.routes:
-            # `replace` overwrites a route with the same key, so that there is always one.
-            if route.key not in wanted:
-                yield self._step(f"route del {route_words(route)}", "routes")
+        for route in _link_route.extra(self.kept.routes, self.want.routes):
+            yield self._step(f"route del {_link_route.deletion(route)}", "routes")
 
     def _missing_routes(self) -> t.Iterator[Step]:
-        left = [route for route in self.kept.routes if route.dev not in self.disturbed]
-        enough = {*left, *(replace(route, dev="") for route in left)}  # what Route.satisfies allows
-        for number, want in enumerate(self.want.routes):
-            if want not in enough:
-                yield self._step(f"route replace {route_words(want)}", f"routes[{number}]")
+        lost = sources(have for have in self.before.links.values() if have.name in self.disturbed)
+        left = (
+            route for route in self.kept.routes if not (route.devs & self.disturbed or route.goes_with_addresses(lost))
+        )
+        for number, want in _link_route.missing(left, self.want.routes):
+            yield self._step(f"route replace {_link_route.words(want)}", f"routes[{number}]")
 
     def _nat(self) -> t.Iterator[Step]:
         for line, path in _link_nat.commands(self.owner, self.before.nat, self.want.nat):
@@ -228,13 +224,3 @@ def _fresh(want: Link) -> Link:
     mtu = want.mtu if keeps_mtu(want.kind, want.options) else None
     mac = want.mac if want.kind not in TUNTAP else None
     return Link(want.name, kind=want.kind, peer=want.peer, mtu=mtu, mac=mac, up=False, options=want.options)
-
-
-def route_words(route: Route) -> str:
-    """A route in the words of `ip route`, with our mark."""
-    default = "::/0" if route.version == 6 else "0.0.0.0/0"
-    words = [default if route.to == "default" else route.to]
-    words += [f"via {route.via}"] if route.via else []
-    words += [f"dev {route.dev}"] if route.dev else []
-    words += [f"scope {route.scope}"] if route.version == 4 else []
-    return " ".join([*words, f"proto {PROTOCOL}", *filter(None, [route.selector])])

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ansible_collections.reftopo.lab.plugins.module_utils import _link_entry_check, _link_kind_check, _link_nat_check
+from ansible_collections.reftopo.lab.plugins.module_utils import (
+    _link_entry_check,
+    _link_kind_check,
+    _link_nat_check,
+    _link_route_check,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PEER_SUFFIX,
     ROOT,
@@ -20,12 +24,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     place,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._link_value import (
-    attributes,
-    destination,
-    link_name,
-    network,
-)
+from ansible_collections.reftopo.lab.plugins.module_utils._link_value import attributes, link_name
 
 Data = dict[str, t.Any]
 Problems = t.Iterator[Problem]
@@ -111,8 +110,8 @@ def check(spec: Spec) -> Problems:
     yield from _link_entry_check.entries(spec)
     yield from _marks(spec)
     yield from _duplicate_addresses(spec)
-    for namespace, routes in spec.routes.items():
-        yield from _routes(spec, namespace, routes)
+    for namespace in spec.routes:
+        yield from _link_route_check.routes(spec, namespace)
         yield from _link_nat_check.nat(spec.nat[namespace])
         yield from _link_nat_check.sysctls(namespace, spec.sysctls[namespace])
 
@@ -203,17 +202,3 @@ def _duplicate_addresses(spec: Spec) -> Problems:
             other = seen.setdefault((end.namespace, address.partition("/")[0]), path)
             if other != path:
                 yield Problem(path, f"{address.partition('/')[0]} is set by {other}", "use every address once")
-
-
-def _routes(spec: Spec, namespace: str, routes: dict[str, Data]) -> Problems:
-    counts = Counter(map(network, routes.values()))
-    for path, options in routes.items():
-        dev, via, times = options.get("dev"), options.get("via"), counts[network(options)]
-        if times > 1:
-            yield Problem(f"{path}.to", f"there are {times} routes to {options['to']}", "keep one of them")
-        if not dev and (namespace == ROOT or not via):
-            where = "the route must leave by a link of the owner" if namespace == ROOT else "there is no via either"
-            yield Problem(f"{path}.dev", f"is missing, and {where}", "name the link that it leaves by")
-        elif dev and not spec.declares(End(namespace, dev)):
-            yield Problem(f"{path}.dev", f"{dev!r} is not among the links of its namespace", "declare it")
-        yield from destination(options, path)

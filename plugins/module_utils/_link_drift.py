@@ -39,9 +39,10 @@ def _mapping(have: Data, want: Data, given: t.Any, path: str) -> t.Iterator[Prob
 
 
 def _defaults(kind: t.Any) -> Data:
-    """What an option is that is not shown; of a mapping that is no link, nothing is asked that is in here."""
+    """What an option of a link or route is that is not shown; of other mappings, nothing is asked that is in here."""
     options = KINDS.get(kind, ()) if isinstance(kind, str) else ()
-    return {"up": True, "hairpin": False, **{option.name: option.default for option in options if option.default != ""}}
+    usual = {option.name: option.default for option in options if option.default != ""}
+    return {"up": True, "hairpin": False, "type": "unicast", **usual}
 
 
 def _value(key: str, have: t.Any, want: t.Any, given: t.Any, path: str) -> t.Iterator[Problem]:
@@ -60,15 +61,16 @@ def _value(key: str, have: t.Any, want: t.Any, given: t.Any, path: str) -> t.Ite
 
 
 def _list(name: str, have: list[t.Any], want: list[t.Any], given: t.Any, path: str) -> t.Iterator[Problem]:
-    numbers = {identity(name, entry): f"[{number}]" for number, entry in enumerate(_entries(given))}
+    numbered = {identity(name, entry): (f"[{number}]", entry) for number, entry in enumerate(_entries(given))}
     found = {identity(name, entry): entry for entry in have}
     wanted = {identity(name, entry): entry for entry in want}
     for known, entry in wanted.items():
-        where = path + numbers.get(known, "")
+        number, inside = numbered.get(known, ("", None))
+        where = path + number
         if known not in found:
             yield Problem(where, f"{_shown(entry)} is missing", FIX)
         elif isinstance(entry, dict):
-            yield from _mapping(found[known], entry, None, where)
+            yield from _mapping(found[known], entry, inside, where)
         else:
             yield from _value(name, found[known], entry, None, where)
     for known, entry in found.items():

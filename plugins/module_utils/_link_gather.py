@@ -23,11 +23,7 @@ def gathered(current: State) -> Data:
     tables, such as making a link the port of a foreign bridge.
     """
     state = current.with_links(lambda end, link: _marked(current.owner, end, link))
-    namespaces = {
-        name: replace(body, routes=tuple(route for route in body.routes if not route.selector))
-        for name, body in state.namespaces.items()
-    }
-    data = _link_render.whole(replace(state, namespaces=namespaces))
+    data = _link_render.whole(state)
     while problems := _problems(data):
         # By whole entries of a list, the last first, so that the numbers of those before stay right
         for path in sorted({re.sub(r"\].*", "]", path) for path in problems}, key=natural, reverse=True):

@@ -12,11 +12,11 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     End,
     Link,
     Problem,
-    Route,
     State,
     place,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import doomed
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import Route
 
 Problems = t.Iterator[Problem]
 
@@ -102,13 +102,18 @@ def _ways_out(current: State, desired: State) -> Problems:
     have, want = current.namespaces[ROOT], desired.namespaces[ROOT]
     for number, route in enumerate(want.routes):
         others = [way for way in have.default_routes if way.version == route.version]
-        if route.to == "default" and others and not any(own.satisfies(route) for own in have.routes):
+        if _is_way_out(route) and others and not any(own.satisfies(route) for own in have.routes):
             yield Problem(f"routes[{number}]", f"would take over from the default route {_shown(others[0])}", FIX)
     wanted = {route.key for route in want.routes}
     for own in have.routes:
-        if own.to == "default" and own in have.default_routes and own.key not in wanted:
+        if _is_way_out(own) and own.key not in wanted:
             yield Problem("routes", f"the machine's default route {_shown(own)} would be removed", FIX)
 
 
+def _is_way_out(route: Route) -> bool:
+    return route.to == "default" and route.table == "main"
+
+
 def _shown(route: Route) -> str:
-    return " ".join([f"via {route.via}"] * bool(route.via) + [f"dev {route.dev}"])
+    """By all its links when there are several next hops."""
+    return " ".join([*([f"via {route.via}"] if route.via else []), *(f"dev {dev}" for dev in sorted(route.devs))])

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_interface
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat_check import nat_rule
-from ansible_collections.reftopo.lab.plugins.module_utils._link_value import network
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route_check import route_key
 
 
 def _fdb(entry: dict[str, t.Any]) -> t.Hashable:
@@ -21,7 +21,8 @@ def _fdb(entry: dict[str, t.Any]) -> t.Hashable:
 # What two entries of a list cannot have in common; of lists that are not named here, the whole entry
 IDENTITIES: dict[str, t.Callable[[t.Any], t.Hashable]] = {
     "addresses": lambda address: ip_interface(address).ip,
-    "routes": network,
+    "routes": route_key,
+    "nexthops": lambda hop: ip_address(hop["via"]) if "via" in hop else hop["dev"],
     "nat": nat_rule,
     "fdb": _fdb,
     "neighbours": lambda neighbour: ip_address(neighbour["address"]),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import without_bridge
@@ -19,6 +20,11 @@ def without_master(link: Link, master: Link | None) -> Link:
 def without_bond(link: Link) -> Link:
     """A link that left a bond, which gives back MTU and MAC address and leaves it down (__bond_release_one)."""
     return replace(taken_down(link), mtu=None, mac=None, neighbours=())
+
+
+def sources(links: t.Iterable[Link]) -> set[str]:
+    """The addresses that go with these links, as routes name them."""
+    return {address.partition("/")[0] for link in links for address in link.addresses}
 
 
 def taken_down(link: Link) -> Link:

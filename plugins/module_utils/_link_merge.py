@@ -90,8 +90,13 @@ def _without_what_goes(present: Data, given: Data) -> Data:
             body["links"][key] = _of_kind(link, asked.get(key, {}).get("kind"))
     for name, body in _bodies(present).items():
         body["links"] = {key: link for key, link in body["links"].items() if End(name, key) not in lost}
-        body["routes"] = [route for route in body["routes"] if End(name, route["dev"]) not in lost]
+        body["routes"] = [route for route in body["routes"] if not lost & {End(name, dev) for dev in _devs(route)}]
     return present
+
+
+def _devs(route: Data) -> set[str]:
+    """The links that a gathered route leaves by."""
+    return {hop["dev"] for hop in (route, *route.get("nexthops", ())) if "dev" in hop}
 
 
 def _bodies(data: Data) -> dict[str, Data]:

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry, Neighbour
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import Rules
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import Route
 
 # Key of the machine's own network namespace in State.namespaces.
 ROOT = ""
 PREFIX = "reftopo."
-# The route protocol number that marks our routes; /etc/iproute2/rt_protos leaves 152 free.
-PROTOCOL = 152
 # Both ends of a veth carry one mark, the end that is not declared with the kind carries it with this.
 PEER_SUFFIX = ".peer"
 ADDRESSES_OF_LO = ("127.0.0.1/8", "::1/128")  # the kernel sets them when lo goes up
@@ -58,11 +57,6 @@ def place(namespace: str, *parts: str) -> str:
     """Where something stands in the module's input: ``namespaces.cp1.links.eth0.mtu``."""
     head = (f"namespaces.{namespace}",) if namespace != ROOT else ()
     return ".".join((*head, *parts))
-
-
-def default_scope(version: int, via: str | None) -> str:
-    """The scope of a route that is written without one: see SCOPE in ip-route(8); IPv6 has no other."""
-    return "global" if version == 6 or via else "link"
 
 
 @dataclass(frozen=True, order=True)
@@ -121,32 +115,10 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Route:
-    """A route in the main table; `to` is ``default`` or a network, `version` 4 or 6."""
-
-    to: str
-    version: int
-    via: str = ""
-    dev: str = ""
-    scope: str = "global"
-    # Only in observed routes: what must be said besides to delete it, as in `metric 7 table 77`.
-    selector: str = ""
-
-    @property
-    def key(self) -> tuple[str, int, str]:
-        """What two routes of a table cannot have in common."""
-        return (self.to, self.version, self.selector)
-
-    def satisfies(self, wanted: Route) -> bool:
-        """Whether this observed route is the wanted one, which may leave it to the kernel which link it leaves by."""
-        return replace(self, dev=self.dev if wanted.dev else "") == wanted
-
-
-@dataclass(frozen=True)
 class Namespace:
     """Links by name, routes, settings and address translation of one network namespace.
 
-    `foreign_routes` are those in ROOT's main table that leave by links of others, `default_routes` those there by which
+    `foreign_routes` are those in ROOT that leave by links of others, `default_routes` those in its main table by which
     packets leave for anywhere, whoever's they are, one for each next hop. `sysctls` are only those that the
     desired state sets; `nat` is the owner's table, None when there is none.
     """

@@ -1,28 +1,32 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `ip -j -d` prints about a machine's namespaces, as a State. PRIVATE to the collection."""
+"""What `ip -N -j -d` prints about a machine's namespaces, as a State. PRIVATE to the collection."""
 
 from __future__ import annotations
 
 import json
 import typing as t
 from dataclasses import replace
-from ipaddress import ip_network
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import Neighbour, parse_neighbours
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import TUNTAP, WITHOUT_MAC, kind_of, read_options
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ADDRESSES_OF_LO,
     PEER_SUFFIX,
-    PROTOCOL,
     ROOT,
     End,
     Link,
     Namespace,
-    Route,
     State,
     group,
     split_mark,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import (
+    PROTOCOL,
+    SCOPES,
+    TABLES,
+    Route,
+    parse_route,
 )
 
 Data = dict[str, t.Any]
@@ -33,12 +37,11 @@ route show root 0.0.0.0/0 table all proto {PROTOCOL}
 route show root ::/0 table all proto {PROTOCOL}
 """
 # On the machine itself, besides: what our routes must not replace
-READ_MAIN = """route show root 0.0.0.0/0 table main
-route show root ::/0 table main
+READ_MAIN = """route show root 0.0.0.0/0 table all
+route show root ::/0 table all
 """
 # Read last
 READ_NEIGHBOURS = "neigh show nud permanent\n"
-DEFAULT_METRIC = {4: 0, 6: 1024}  # IP6_RT_PRIO_USER in include/uapi/linux/ipv6_route.h
 
 
 def parse(owner: str, dumps: t.Mapping[str, str]) -> State:
@@ -58,15 +61,28 @@ def _namespace(owner: str, name: str, dump: str) -> Namespace:
         for entry in entries
         for name, link in [(entry["ifname"], _link(owner, entry, neighbours.get(entry["ifname"], ())))]
     }
-    routes = [[_route(entry, version) for entry in table] for table, version in zip(tables, (4, 6, 4, 6))]
+    routes = [
+        [parse_route(entry, version) for entry in table if TABLES.get(entry.get("table")) != "local"]
+        for table, version in zip(tables, (4, 6, 4, 6))
+    ]
     marked = (*routes[0], *routes[1])
     if name != ROOT:
         return Namespace(links, marked)
     # The protocol says that a route is of this module; on the machine itself only its link says of which owner.
     ours = {link.name for link in links.values() if link.owner == owner}
-    foreign = [route for table in routes[2:] for route in table if route.dev not in ours]
-    ways_out = [way for table, version in zip(tables[2:], (4, 6)) for way in _default_routes(table, version)]
-    return Namespace(links, tuple(route for route in marked if route.dev in ours), tuple(foreign), tuple(ways_out))
+    foreign = [route for table in routes[2:] for route in table if not _is_by(ours, route)]
+    ways_out = [way for table in routes[2:] for route in table for way in _ways_out(route)]
+    return Namespace(links, tuple(route for route in marked if _is_by(ours, route)), tuple(foreign), tuple(ways_out))
+
+
+def _is_by(links: set[str], route: Route) -> bool:
+    return bool(route.devs) and route.devs <= links
+
+
+def _ways_out(route: Route) -> t.Iterator[Route]:
+    if route.to == "default" and route.table == "main" and route.devs:
+        hops = [replace(route, via=hop.via, dev=hop.dev, nexthops=()) for hop in route.nexthops]
+        yield from hops or [route]
 
 
 def _link(owner: str, entry: Data, neighbours: t.Iterable[Neighbour]) -> Link:
@@ -100,32 +116,14 @@ def _group(kind: str, entry: Data) -> t.Any:
 
 def _address(entry: Data) -> str | None:
     """The address with its prefix length; None for one that the kernel sets: link-local, by router, of lo."""
-    if "local" not in entry or entry.get("dynamic") or (entry["family"] == "inet6" and entry["scope"] == "link"):
+    if "local" not in entry or entry.get("dynamic") or _is_link_local(entry):
         return None
     address = f"{entry['local']}/{entry['prefixlen']}"
     return None if address in ADDRESSES_OF_LO else address
 
 
-def _route(entry: Data, version: int) -> Route:
-    to = entry["dst"]
-    metric = entry.get("metric", DEFAULT_METRIC[version])
-    selector = f"metric {metric}" if metric != DEFAULT_METRIC[version] else ""
-    if entry.get("table", "main") != "main":
-        selector += f" table {entry['table']}"
-    return Route(
-        to=to if to == "default" else str(ip_network(to)),
-        version=version,
-        via=entry.get("gateway", ""),
-        dev=entry.get("dev", ""),
-        scope=entry.get("scope", "global"),
-        selector=selector.strip(),
-    )
-
-
-def _default_routes(table: list[Data], version: int) -> t.Iterator[Route]:
-    for entry in table:
-        if entry["dst"] == "default":
-            yield from (_route({**entry, **hop}, version) for hop in entry.get("nexthops", [{}]))
+def _is_link_local(entry: Data) -> bool:
+    return entry["family"] == "inet6" and SCOPES.get(entry["scope"]) == "link"
 
 
 def _pair_up(state: State) -> State:

@@ -20,7 +20,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_body import (
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_create import made_inside, made_outside
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import must_be_made_anew
-from ansible_collections.reftopo.lab.plugins.module_utils._link_loss import without_master
+from ansible_collections.reftopo.lab.plugins.module_utils._link_loss import sources, without_master
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
     End,
@@ -34,6 +34,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_order import with_uppers
 from ansible_collections.reftopo.lab.plugins.module_utils._link_removal import removals
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import Route, selectors
 
 
 def conflicts(current: State, desired: State) -> list[Problem]:
@@ -68,8 +69,10 @@ def _route_conflicts(current: State, desired: State) -> t.Iterator[Problem]:
     for number, want in enumerate(desired.namespaces[ROOT].routes):
         route = foreign.get(want.key)
         if route:
-            where = f"there is a route to {route.to} by {route.dev or 'several links'} that is not the owner's"
-            fix = f"use another destination, or delete it: ip {'-6 ' if want.version == 6 else ''}route del {route.to}"
+            links = " and ".join(sorted(route.devs)) or f"type {route.type}"
+            where = f"there is a route to {route.to} by {links} that is not the owner's"
+            command = " ".join(["-6 route" if want.version == 6 else "route", "del", route.to, *selectors(route)])
+            fix = f"use another destination, table or metric, or delete it: ip {command}"
             yield Problem(f"routes[{number}]", where, fix)
 
 
@@ -115,10 +118,16 @@ def _without(current: State, doomed: set[End]) -> State:
 
     state = current.with_links(after)
     namespaces = {
-        name: replace(body, routes=tuple(r for r in body.routes if End(name, r.dev) not in doomed))
-        for name, body in state.namespaces.items()
+        name: replace(body, routes=_routes_without(current, name, doomed)) for name, body in state.namespaces.items()
     }
     return replace(state, namespaces=namespaces)
+
+
+def _routes_without(current: State, name: str, doomed: set[End]) -> tuple[Route, ...]:
+    body, gone = current.namespaces[name], {end.name for end in doomed if end.namespace == name}
+    lost = sources(link for link in body.links.values() if link.name in gone)
+    left = (route.without_links(gone) for route in body.routes if not route.goes_with_addresses(lost))
+    return tuple(route for route in left if route)
 
 
 def _namespaces(kept: State, desired: State) -> t.Iterator[Step]:

@@ -13,11 +13,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
     End,
     Link,
-    Route,
     State,
-    default_scope,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import NatRule, canonical
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import NextHop, Route
 
 Data = dict[str, t.Any]
 
@@ -90,7 +89,13 @@ def _nat(rule: NatRule) -> Data:
 def _route(route: Route, like: Route | None) -> Data:
     route = like if like and route.satisfies(like) else route
     data: Data = {"to": "::/0" if (route.to, route.version) == ("default", 6) else route.to}
-    data.update({name: getattr(route, name) for name in ("via", "dev") if getattr(route, name)})
-    if route.scope != default_scope(route.version, route.via):
-        data["scope"] = route.scope
-    return data
+    data.update({name: getattr(route, name) for name in ("via", "dev", "metric", "source") if getattr(route, name)})
+    data.update({"table": route.table} if route.table != "main" else {})
+    data.update({"type": route.type} if route.type != "unicast" else {})
+    data.update({"scope": route.scope} if route.scope != route.usual_scope else {})
+    return {**data, "nexthops": [_next_hop(hop) for hop in route.nexthops]} if route.nexthops else data
+
+
+def _next_hop(hop: NextHop) -> Data:
+    data = {"via": hop.via, "dev": hop.dev}
+    return {**{name: value for name, value in data.items() if value}, "weight": hop.weight}

@@ -9,7 +9,7 @@ Ansible's argument specification cannot describe the values of a mapping whose k
 from __future__ import annotations
 
 import typing as t
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
@@ -25,12 +25,15 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     LinkStateError,
     Namespace,
     Problem,
-    Route,
     State,
-    default_scope,
     place,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat_check import NAT_OPTIONS, nat_rules, setting
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route_check import (
+    NEXTHOP_OPTIONS,
+    ROUTE_OPTIONS,
+    route,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import normalised
 
 Data = dict[str, t.Any]
@@ -57,12 +60,6 @@ FDB_OPTIONS: Data = {
 }
 NEIGHBOUR_OPTIONS: Data = {"address": {"type": "str", "required": True}, "mac": {"type": "str", "required": True}}
 PEER_OPTIONS: Data = {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}}
-ROUTE_OPTIONS: Data = {
-    "to": {"type": "str", "required": True},
-    "via": {"type": "str"},
-    "dev": {"type": "str"},
-    "scope": {"type": "str", "choices": ["global", "link"]},
-}
 BODY_OPTIONS: Data = {
     "links": {"type": "dict", "default": {}},
     "routes": {"type": "list", "elements": "raw", "default": []},  # ROUTE_OPTIONS
@@ -74,7 +71,12 @@ OPTIONS: Data = {
     "state": {"type": "str", "choices": STATES, "default": "overridden"},
     "allow_uplink": {"type": "bool", "default": False},
     "links": BODY_OPTIONS["links"],
-    "routes": {"type": "list", "elements": "dict", "options": ROUTE_OPTIONS, "default": []},
+    "routes": {
+        "type": "list",
+        "elements": "dict",
+        "options": {**ROUTE_OPTIONS, "nexthops": {"type": "list", "elements": "dict", "options": NEXTHOP_OPTIONS}},
+        "default": [],
+    },
     "sysctls": BODY_OPTIONS["sysctls"],
     "nat": {"type": "list", "elements": "dict", "options": NAT_OPTIONS, "default": []},
     "namespaces": {"type": "dict", "default": {}},
@@ -124,6 +126,10 @@ def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem
         spec.links[End(namespace, str(name))] = options
     for key, known, found in (("routes", ROUTE_OPTIONS, spec.routes), ("nat", NAT_OPTIONS, spec.nat)):
         found[namespace] = _collect_list(body[key], known, place(namespace, key), problems)
+    for path, options_of_route in spec.routes[namespace].items():
+        hops = options_of_route.pop("nexthops", None)
+        if hops:
+            options_of_route["nexthops"] = _collect_list(hops, NEXTHOP_OPTIONS, f"{path}.nexthops", problems)
 
 
 def _collect_list(given: list[t.Any], known: Data, path: str, problems: list[Problem]) -> dict[str, Data]:
@@ -155,7 +161,7 @@ def _build(spec: Spec) -> State:
     bodies: dict[str, dict[str, Link]] = {namespace: {} for namespace in spec.routes}
     for end in [*spec.links, *(far for far in far_ends if far not in spec.links)]:
         bodies[end.namespace][end.name] = _link(spec, end, far_ends.get(end))
-    routes = {name: tuple(route(**options) for options in routes.values()) for name, routes in spec.routes.items()}
+    routes = {name: tuple(map(route, routes.values())) for name, routes in spec.routes.items()}
     return State(
         spec.owner,
         {
@@ -196,12 +202,3 @@ def _link(spec: Spec, end: End, maker: End | None) -> Link:
 
 def _fdb_entry(mac: str, dst: str | None = None, vlan: int = 0) -> FdbEntry:
     return FdbEntry(mac.lower(), str(ip_address(dst)) if dst else "", vlan)
-
-
-def route(to: str, via: str | None = None, dev: str | None = None, scope: str | None = None) -> Route:
-    """A route as the kernel will show it: `to` normalised, with the scope that it then gets."""
-    gateway = ip_address(via) if via else None
-    network = None if to == "default" else ip_network(to)
-    version = network.version if network else gateway.version if gateway else 4
-    shown = str(network) if network and network.prefixlen else "default"
-    return Route(shown, version, str(gateway or ""), dev or "", scope or default_scope(version, via))

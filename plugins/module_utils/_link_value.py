@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_interface
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import ADDRESSES_OF_LO, Problem
 
@@ -54,30 +54,3 @@ def _address(address: str, mtu: int | None, path: str) -> Problems:
     if interface.version == 6 and mtu is not None and mtu < SMALLEST_MTU_OF_IPV6:
         fix = f"raise mtu to {SMALLEST_MTU_OF_IPV6}, or remove the address"
         yield Problem(path, f"IPv6 does not work with mtu {mtu}", fix)
-
-
-def destination(options: Data, path: str) -> Problems:
-    """What is wrong with where a route leads to."""
-    versions = {}
-    for name, parse in (("to", ip_network), ("via", ip_address)):
-        value = options.get(name)
-        if value and value != "default":
-            try:
-                versions[name] = parse(value).version
-            except ValueError as error:
-                yield Problem(f"{path}.{name}", str(error), f"write {'10.1.0.0/16' if name == 'to' else '10.0.0.1'}")
-    if len(set(versions.values())) > 1:
-        yield Problem(f"{path}.via", "to and via are of different IP versions", "use one version")
-    if options.get("scope") and 6 in versions.values():
-        yield Problem(f"{path}.scope", "IPv6 routes have no scope", "remove it")
-
-
-def network(options: Data) -> str:
-    """Where a route leads to, so that two ways to write the same are equal; a wrong one stays as it is."""
-    to = options["to"]
-    if to == "default":
-        return "::/0" if ":" in options.get("via", "") else "0.0.0.0/0"
-    try:
-        return str(ip_network(to))
-    except ValueError:
-        return to

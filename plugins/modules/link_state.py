@@ -18,6 +18,7 @@ description:
     has protocol 152; address translation is in an nftables table
     C(ip reftopo.OWNER). Something that has a wanted name and lacks the mark is an error and is not touched.
   - Links and routes of others, also in the owner's namespaces, stay as they are.
+  - Routing tables are told apart by number, whatever names they have below C(/etc/iproute2).
   - A link of the owner that carries the machine's default route or the address of the running SSH session is not cut,
     unless O(allow_uplink) says so.
   - An interrupted call is completed by the next one.

@@ -14,6 +14,7 @@ Data = dict[str, t.Any]
 
 # What a namespace of the topology file may say in the module's own words.
 PARTS = ("links", "routes", "sysctls", "nat")
+MAIN = ("main", "254")  # the routing table of the derived default route
 
 
 def link_state(compiled: Data) -> Data:
@@ -104,7 +105,10 @@ def _with_parts(body: Data, given: Data) -> Data:
     Given routes come first, so that they have the numbers that they have in the file.
     """
     routes = given.get("routes", [])
-    has_default = any(isinstance(route, dict) and route.get("to") == "default" for route in routes)
+    has_default = any(
+        isinstance(route, dict) and route.get("to") == "default" and str(route.get("table", "main")) in MAIN
+        for route in routes
+    )
     return {
         "links": merge_patch(body["links"], given.get("links", {})),
         "routes": [*routes, *([] if has_default else body["routes"])],

@@ -23,6 +23,13 @@ MOST_LINKS = 6  # declared ones, each of them perhaps a veth with two ends
 PREFIXES = [f"10.{net}.{host}.1/24" for net in (1, 2) for host in (1, 2, 3)] + ["10.1.1.2/24", "10.1.1.3/24"]
 PREFIXES += [f"fd00:{net}::1/64" for net in (1, 2)]
 DESTINATIONS = ["default", "10.7.0.0/16", "10.8.0.0/16", "fd00:7::/64"]
+# Which of the routes to a destination it is
+SELECTORS: dict[str, st.SearchStrategy[t.Any]] = {
+    "table": st.sampled_from(["default", 77]),
+    "metric": st.sampled_from([5, 1024]),
+}
+TYPES = ["unicast"] * 4 + ["blackhole", "unreachable", "prohibit", "throw"]
+WEIGHT = st.sampled_from([1, 3])
 MTU = st.sampled_from([1400, 1500, 2000])
 
 # By kind, its options
@@ -73,7 +80,7 @@ def _inputs(draw: Draw, owner: str, first: int) -> Data:
         _declare(draw, bodies, f"{owner[-4:]}{number}", first + number)
     for name, body in bodies.items():
         _attributes(draw, body["links"])
-        body["routes"] = _routes(draw, body["links"])
+        body["routes"] = _routes(draw, body["links"], TYPES if name != ROOT else ["unicast"])
         for part, values in PARTS.items() if name != ROOT else ():
             body[part] = draw(values)
     return {"owner": owner, **bodies.pop(ROOT), "namespaces": bodies}
@@ -103,18 +110,26 @@ def _attributes(draw: Draw, links: Data) -> None:
         link["addresses"] = list(islice(addresses, draw(st.integers(0, 2))))
 
 
-def _routes(draw: Draw, links: Data) -> list[Data]:
+def _routes(draw: Draw, links: Data, types: list[str]) -> list[Data]:
     """By links that are up, since the kernel refuses others."""
-    usable = [name for name, link in links.items() if link.get("up", True)]
+    usable = {name: link["addresses"] for name, link in links.items() if link.get("up", True)}
     routes = []
-    for to in draw(st.lists(st.sampled_from(DESTINATIONS), unique=True)) if usable else ():
-        dev = draw(st.sampled_from(usable))
-        version = 6 if ":" in to else 4
-        routers = [
-            str(network.network_address + 9)
-            for network in (ip_interface(address).network for address in links[dev]["addresses"])
-            if network.version == version
-        ]
-        via = draw(st.sampled_from(["", *routers]))
-        routes.append({"to": to, "dev": dev, **({"via": via} if via else {})})
+    for to in draw(st.lists(st.sampled_from(DESTINATIONS * 2), max_size=6)) if usable else ():
+        selectors = draw(st.fixed_dictionaries({}, optional=SELECTORS))
+        kind = draw(st.sampled_from(types))
+        leads = draw(_ways(usable, 6 if ":" in to else 4)) if kind == "unicast" else {"type": kind}
+        routes.append({"to": to, **selectors, **leads})
     return routes
+
+
+@st.composite
+def _ways(draw: Draw, usable: dict[str, list[str]], version: int) -> Data:
+    """By a link, by a router or by several, perhaps with a source."""
+    interfaces = [(dev, ip_interface(address)) for dev, addresses in usable.items() for address in addresses]
+    interfaces = [(dev, interface) for dev, interface in interfaces if interface.version == version]
+    routers = [{"via": str(interface.network.network_address + 9), "dev": dev} for dev, interface in interfaces]
+    several = draw(st.lists(st.sampled_from(routers), unique_by=str, max_size=3)) if routers else []
+    source = draw(st.sampled_from([{}, *({"source": str(interface.ip)} for _dev, interface in interfaces)]))
+    if len(several) > 1:
+        return {"nexthops": [{**hop, "weight": draw(WEIGHT)} for hop in several], **source}
+    return {**(several[0] if several else {"dev": draw(st.sampled_from(sorted(usable)))}), **source}

@@ -33,7 +33,7 @@ KIND_KEYS = (
     "stp_state",
     "ageing_time",
 )
-ROUTE_KEYS = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric")
+ROUTE_KEYS = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric", "prefsrc")
 SETTINGS = ["net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -102,7 +102,11 @@ class Machine:
             "kinds": sorted(([entry["ifname"], *kind(entry)] for entry in links), key=str),
             "entries": self._entries(option),
             "neighbours": sorted(self.sh(f"ip {option} neigh show nud permanent").splitlines()),
-            "routes": [[route.get(key) for key in ROUTE_KEYS] for route in routes if route.get("protocol") != "kernel"],
+            "routes": [
+                [route.get(key) for key in ROUTE_KEYS] + sorted(map(str, route.get("nexthops", ())))
+                for route in routes
+                if route.get("protocol") != "kernel"
+            ],
             "rules": [[rule.get(key) for key in ("priority", "src", "dst", "fwmark", "table")] for rule in rules],
             "nft": self.sh(f"{inside} nft list ruleset"),
             "sysctls": self.sh(f"{inside} sysctl -e {' '.join(SETTINGS)}"),

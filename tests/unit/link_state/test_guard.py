@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._link_guard import Guard
-from ansible_collections.reftopo.lab.plugins.module_utils._link_model import ROOT, Route, State
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import ROOT, State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import parse
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import NextHop, Route
 from ansible_collections.reftopo.lab.plugins.module_utils._link_session import session_address
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
 
@@ -116,14 +117,24 @@ def test_default_routes_of_our_own():
     assert found(machine(own, own=(own,)), ours) == [], "it is there already"
     removed = "routes: the machine's default route via 10.9.0.2 dev br1 would be removed"
     assert found(machine(own, own=(own,))) == [removed]
+    assert found(machine(WAY), {**ours, "table": "77"}) == [], "no way out before a rule says so"
+    assert found(machine(WAY), {**ours, "metric": 7}) == [taken], "it may take over later"
+    several = replace(own, via="", dev="", nexthops=(NextHop("10.9.0.2", 1, "br1"), NextHop("192.0.2.1", 1, "up0")))
+    assert found(machine(own, WAY, own=(several,))) == [
+        "routes: the machine's default route dev br1 dev up0 would be removed"
+    ]
+    assert found(machine(WAY, own=(replace(several, table="77"),))) == []
 
 
 def test_default_routes_are_read():
-    """Also one with several next hops, and one of a link of ours with another mark than ours."""
+    """Also one with several next hops, and one of a link of ours with another mark than ours; no other tables."""
     link = {"ifname": "up0", "ifindex": 3, "mtu": 1500, "flags": ["UP"], "altnames": [f"reftopo.{OWNER}.up0"]}
     hops = [{"gateway": "192.0.2.1", "dev": "up0"}, {"gateway": "198.51.100.1", "dev": "eth0"}]
     main = [{"dst": "default", "nexthops": hops}, {"dst": "10.0.0.0/8", "dev": "up0"}]
-    dump = "\n".join(json.dumps(part) for part in ([link], [], [], main, [{"dst": "default", "dev": "up0"}], []))
+    other = [{"dst": "default", "dev": "eth0", "table": "77"}, {"dst": "default", "type": "7", "dev": "lo"}]
+    dump = "\n".join(
+        json.dumps(part) for part in ([link], [], [], main, [*other, {"dst": "default", "dev": "up0"}], [])
+    )
     found = parse(OWNER, {ROOT: dump}).namespaces[ROOT].default_routes
     assert [(route.version, route.via, route.dev) for route in found] == [
         (4, "192.0.2.1", "up0"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     LinkStateError,
@@ -15,6 +16,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     split_mark,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import NextHop, Route
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
 from link_cases import CASES, FOLDER, LAB, recorded
 
@@ -103,8 +105,34 @@ def test_a_foreign_route_is_a_conflict():
     )
     assert [str(problem) for problem in problems] == [
         "routes[0]: there is a route to 192.0.2.0/24 by eth0 that is not the owner's; "
-        "use another destination, or delete it: ip route del 192.0.2.0/24"
+        "use another destination, table or metric, or delete it: ip route del 192.0.2.0/24"
     ]
+
+
+FOREIGN = (
+    Route("10.5.0.0/16", 4, metric=7, table="77", nexthops=(NextHop("", 1, "eth0"), NextHop("10.9.0.2", 1, "t-lan"))),
+    Route("fd00:5::/64", 6, table="78", type="blackhole"),
+)
+TAKEN = {
+    "{to: 10.5.0.0/16, dev: t-lan, table: 77, metric: 7}": "eth0 and t-lan|ip route del 10.5.0.0/16 metric 7 table 77",
+    "{to: 10.5.0.0/16, dev: t-lan, table: 77}": "",
+    "{to: 10.5.0.0/16, dev: t-lan, metric: 7}": "",
+    "{to: 'fd00:5::/64', dev: t-lan, table: 78}": "type blackhole|ip -6 route del fd00:5::/64 table 78",
+    "{to: 'fd00:5::/64', dev: t-lan, table: 78, metric: 1024}": "type blackhole|ip -6 route del fd00:5::/64 table 78",
+    "{to: 'fd00:5::/64', dev: t-lan, table: 78, metric: 1}": "",
+}
+
+
+@pytest.mark.parametrize("given", TAKEN)
+def test_a_foreign_route_of_another_table_or_metric_is_none(given: str):
+    observed = recorded("nothing to do")
+    root = replace(observed.namespaces[""], foreign_routes=FOREIGN)
+    current = replace(observed, namespaces={"": root})
+    links = {"t-lan": {"kind": "bridge", "mark": "lan"}}
+    want = desired_state({"owner": "t-link", "links": links, "routes": [yaml.safe_load(given)]})
+    by, _bar, command = TAKEN[given].partition("|")
+    fix = f"use another destination, table or metric, or delete it: {command}"
+    assert [(by in problem.problem, problem.fix) for problem in conflicts(current, want)] == [(True, fix)] * bool(by)
 
 
 def test_our_own_is_no_conflict():

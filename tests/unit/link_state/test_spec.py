@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.doc_fragments.link_body import ModuleDocFragment
-from ansible_collections.reftopo.lab.plugins.module_utils._link_model import End, LinkStateError, Route
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import End, LinkStateError
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route import NextHop, Route
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route_check import route
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import (
     BODY_OPTIONS,
     LINK_OPTIONS,
     OPTIONS,
     desired_state,
-    route,
 )
 from ansible_collections.reftopo.lab.plugins.modules import link_state
 
@@ -59,19 +60,25 @@ def test_values_are_normalised():
     assert (found.mac, found.mtu, found.addresses) == ("02:00:00:00:00:ab", 1400, ("fd00::1/64",))
 
 
+HOPS = (NextHop("fd00::1", 2, "eth0"), NextHop("fd00::2"))
 ROUTES = {
-    ("default", None, "eth0", None): Route("default", 4, "", "eth0", "link"),
-    ("default", "10.0.0.1", None, None): Route("default", 4, "10.0.0.1", "", "global"),
-    ("default", "fd00::1", None, None): Route("default", 6, "fd00::1", "", "global"),
-    ("0.0.0.0/0", "10.0.0.1", None, None): Route("default", 4, "10.0.0.1", "", "global"),
-    ("::/0", None, "eth0", None): Route("default", 6, "", "eth0", "global"),
-    ("10.0.0.1", None, "eth0", "global"): Route("10.0.0.1/32", 4, "", "eth0", "global"),
+    "{to: default, dev: eth0}": Route("default", 4, "", "eth0", "link"),
+    "{to: default, via: 10.0.0.1}": Route("default", 4, "10.0.0.1", "", "global"),
+    "{to: default, via: 'fd00::1'}": Route("default", 6, "fd00::1", "", "global"),
+    "{to: 0.0.0.0/0, via: 10.0.0.1}": Route("default", 4, "10.0.0.1", "", "global"),
+    "{to: '::/0', dev: eth0, metric: 1024}": Route("default", 6, "", "eth0", "global"),
+    "{to: 10.0.0.1, dev: eth0, scope: global}": Route("10.0.0.1/32", 4, "", "eth0", "global"),
+    "{to: 10.0.0.1, type: throw, metric: 1024, table: 254}": Route("10.0.0.1/32", 4, type="throw", metric=1024),
+    "{to: 10.0.0.1, type: throw, table: '0253'}": Route("10.0.0.1/32", 4, type="throw", table="default"),
+    "{to: default, nexthops: [{via: 'FD00::2'}, {via: 'fd00::1', dev: eth0, weight: 2}]}": Route(
+        "default", 6, nexthops=HOPS
+    ),
 }
 
 
 @pytest.mark.parametrize("given", ROUTES)
-def test_route(given: tuple[str, ...]):
-    assert route(*given) == ROUTES[given]
+def test_route(given: str):
+    assert route(yaml.safe_load(given)) == ROUTES[given]
 
 
 def test_every_option_is_documented():

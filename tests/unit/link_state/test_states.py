@@ -16,11 +16,11 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTI
 from ansible_collections.reftopo.lab.plugins.module_utils._link_states import result
 from link_cases import CASES, LAB, recorded
 
-# What the input has no word for, and so is undone by it: a foreign master, a route in another table, translations that
+# What the input has no word for, and so is undone by it: a foreign master, two routes in one place, translations that
 # are not ours, hundredths of a second, entries for what has none, and what an interrupted run or a lost link left.
 NOT_DESCRIBED = {
     "another master",
-    "extra routes with our mark",
+    "routes beside ours that only another program can add",
     "rule of translation missing",
     "unknown rule of translation",
     "unknown set, and chain with another priority",
@@ -111,6 +111,29 @@ DRIFT = {
     ],
     "setting changed": ["namespaces.a.sysctls.net/ipv4/conf/e0.5/rp_filter: is 0, not 2"],
     "stale file of a namespace": ["namespaces.old: is a file, left by a run that was interrupted"],
+    "routes of all kinds drift": [
+        "routes[0].nexthops[0]: {via: 10.9.5.9, dev: t-lan, weight: 1} is missing",
+        "routes[0].nexthops[1]: {via: 10.9.6.9, dev: t-wan, weight: 1} is missing",
+        "routes[0].via: is 10.9.5.9, not unset",
+        "routes[0].dev: is t-lan, not unset",
+        "namespaces.a.routes[2]: {to: 10.7.0.0/16, dev: eth1, metric: 7, source: 10.9.1.3} is missing",
+        "namespaces.a.routes[0].nexthops[1].weight: is 1, not 2",
+        "namespaces.a.routes[0].nexthops[1].dev: is eth0, not unset",
+        "namespaces.a.routes[1].source: is unset, not 10.9.1.3",
+        "namespaces.a.routes[1].dev: is eth0, not unset",
+        "namespaces.a.routes[5]: {to: 10.8.0.0/16, metric: 3, table: 100, type: throw} is missing",
+        "namespaces.a.routes[4].type: is prohibit, not blackhole",
+        "namespaces.a.routes[6].nexthops[1]: {via: fd00:9:1::1, weight: 3} is missing",
+        "namespaces.a.routes[6].nexthops[0]: {via: fd00:9::1, weight: 1} is missing",
+        "namespaces.a.routes[6].via: is fd00:9:1::1, not unset",
+        "namespaces.a.routes[6].dev: is eth1, not unset",
+        "namespaces.a.routes[7].source: is unset, not fd00:9::2",
+        "namespaces.a.routes[7].dev: is eth0, not unset",
+        "namespaces.a.routes[8].type: is unicast, not unreachable",
+        "namespaces.a.routes[8].dev: is eth0, not unset",
+        "namespaces.a.routes: {to: default, via: 10.9.1.1, dev: eth1, metric: 5, table: default} is there,"
+        " but not in the input",
+    ],
     "hairpin that nobody asked for": ["links.t-a.hairpin: is true, not false"],
 }
 

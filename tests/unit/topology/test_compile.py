@@ -240,3 +240,7 @@ def test_a_namespace_in_the_modules_own_words():
     assert bodies["b-with-a-long-name"]["routes"] == [{"to": "default", "via": "10.1.1.1"}], (
         "in place of the derived one"
     )
+    policy = {"to": "default", "via": "10.1.1.9", "table": 77}
+    namespaces = {**MACHINES["namespaces"], "a": {"segment": "lan", "at": "m1", "routes": [policy]}}
+    bodies = compiled(pair(**{**MACHINES, "namespaces": namespaces}), "pair")["link_state"]["namespaces"]
+    assert bodies["a"]["routes"] == [policy, {"to": "default", "via": "10.1.1.1"}], "of another table"
