@@ -36,9 +36,9 @@ options:
         choices: [global, link]
       table:
         description:
-          - The routing table, by default V(main); V(default) or a number from 1 to 4294967295. 255, the kernel's, is
-            refused.
-          - Another than V(main) and V(default) is only looked into by a rule.
+          - The routing table, V(main) (the default), V(default) or a number from 1 to 4294967295, but not 255, which is
+            the kernel's own.
+          - Another than V(main) and V(default) is only looked into by a rule, such as O(rules) make in a namespace.
         type: str
       metric:
         description: Of several routes to a destination, the lowest applies; by default 0 for IPv4 and 1024 for IPv6.
@@ -67,6 +67,43 @@ options:
           weight:
             description: How large its share is, 1 to 256, by default V(1).
             type: int
+  rules:
+    description:
+      - Rules of policy routing, which say in which table a packet's route is looked for. The lowest priority is first.
+      - Only in a namespace; for the machine's own, any are refused, since nothing at a rule says whose it is.
+      - They have protocol 152, as the routes. A rule of others at the same priority is an error.
+      - A rule is IPv6 when its networks are, and without networks IPv4; V(::/0) is every IPv6 address.
+      - Where there are IPv6 rules, an IPv4 rule of priority 32768 that does nothing tells later runs of them.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      priority:
+        description: 1 to 32765, before the kernel's own rules. For each IP version, every rule has another one.
+        type: int
+        required: true
+      from:
+        description: Network that packets come from, by default any.
+        type: str
+      to:
+        description: Network that packets go to, by default any.
+        type: str
+      iif:
+        description: Link that packets come in by; V(lo) for those that the namespace sends itself.
+        type: str
+      oif:
+        description: Link that a program has bound its socket to.
+        type: str
+      fwmark:
+        description: Mark that nftables or a program gave to packets, as V(0x10), with a mask as V(0x10/0xff).
+        type: str
+      table:
+        description: Where to look, as O(routes[].table). Where that table has no route, the next rule applies.
+        type: str
+      type:
+        description: What becomes of the packets, in place of O(rules[].table); as O(routes[].type).
+        type: str
+        choices: [blackhole, unreachable, prohibit]
   sysctls:
     description:
       - Settings of the kernel by name, such as C(net.ipv4.ip_forward), also as C(net/ipv4/conf/eth0.5/rp_filter).

@@ -28,9 +28,16 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import (
     FAILED_LINE,
     observe_fdb,
     observe_nat,
+    observe_rules,
     observe_sysctls,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ, READ_MAIN, READ_NEIGHBOURS, parse
+from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import (
+    READ,
+    READ_MAIN,
+    READ_NEIGHBOURS,
+    READ_RULES,
+    parse,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import conflicts, plan
 from ansible_collections.reftopo.lab.plugins.module_utils._link_require import require
 from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import normalised
@@ -40,7 +47,13 @@ Run = t.Callable[..., tuple[int, str, str]]  # AnsibleModule.run_command
 NETNS_FOLDER = "/run/netns"  # NETNS_RUN_DIR in iproute2's include/namespace.h
 NFT_LINE = re.compile(r"^/dev/stdin:(\d+):", re.MULTILINE)
 # The options by which a tool reads one command a line from standard input. nft carries out all or nothing.
-TOOLS = {"ip": ["-batch", "-"], "bridge": ["-batch", "-"], "sysctl": ["-q", "-p", "-"], "nft": ["-f", "-"]}
+TOOLS = {
+    "ip": ["-batch", "-"],
+    "ip -6": ["-batch", "-"],
+    "bridge": ["-batch", "-"],
+    "sysctl": ["-q", "-p", "-"],
+    "nft": ["-f", "-"],
+}
 # By name, and by group (rtnl_group_dellink in net/core/rtnetlink.c returns ENODEV)
 GONE = re.compile("Cannot find device|No such device")
 NO_SESSION = Guard()
@@ -92,7 +105,7 @@ def observe(run: Run, owner: str, folder: str = NETNS_FOLDER, wanted: State | No
     dumps = {ROOT: _read(run, ROOT)}
     for name in names["namespace"]:
         dumps[name] = _read(run, netns(owner, name))
-    state = observe_fdb(run, parse(owner, dumps))
+    state = observe_rules(run, observe_fdb(run, parse(owner, dumps)), wanted)
     state = observe_nat(run, observe_sysctls(run, state, wanted) if wanted else state, wanted)
     return replace(state, stale=tuple(names["stale"]), blocked=tuple(names["blocked"]))
 
@@ -114,7 +127,7 @@ def _namespace_files(owner: str, folder: str) -> dict[str, list[str]]:
 
 
 def _read(run: Run, namespace: str) -> str:
-    questions = READ + ("" if namespace else READ_MAIN) + READ_NEIGHBOURS
+    questions = READ + (READ_RULES if namespace else READ_MAIN) + READ_NEIGHBOURS
     rc, out, err = run(_argv("ip", namespace, "-N", "-j", "-d"), data=questions)
     if rc != 0:
         where = f"namespace {namespace}" if namespace else "this machine"
@@ -125,7 +138,7 @@ def _read(run: Run, namespace: str) -> str:
 def _argv(tool: str, namespace: str, *options: str) -> list[str]:
     if tool not in IPROUTE2:
         return [*(["ip", "netns", "exec", namespace] if namespace else []), tool, *TOOLS[tool]]
-    return [tool, *(["-n", namespace] if namespace else []), *options, *TOOLS[tool]]
+    return [*tool.split(), *(["-n", namespace] if namespace else []), *options, *TOOLS[tool]]
 
 
 def apply(run: Run, steps: t.Sequence[Step]) -> None:

@@ -10,7 +10,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.reftopo.lab.plugins.module_utils import _link_entry, _link_nat, _link_route, _link_sysctl
+from ansible_collections.reftopo.lab.plugins.module_utils import (
+    _link_entry,
+    _link_nat,
+    _link_route,
+    _link_rule,
+    _link_sysctl,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import TUNTAP, changes, keeps_mtu
 from ansible_collections.reftopo.lab.plugins.module_utils._link_loss import sources, taken_down, without_bond
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
@@ -24,7 +30,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_order import in_order
 
-IPROUTE2 = ("ip", "bridge")  # they enter a namespace by an option, other tools by `ip netns exec`
+IPROUTE2 = ("ip", "ip -6", "bridge")  # they enter a namespace by an option, other tools by `ip netns exec`
 
 
 @dataclass(frozen=True)
@@ -95,10 +101,19 @@ class Body:
         self.moved: set[str] = set()
 
     def steps(self) -> list[Step]:
-        """The commands in order: a route is removed before it can go with an address."""
+        """The commands in order: a route is removed before it can go with an address.
+
+        Rules apply to what is there: the kernel follows them to a route's next hop (fib_check_nh in
+        net/ipv4/fib_semantics.c).
+        """
         settings = sysctl_steps(self.netns, self.name, self.kept, self.want, early=False)
-        removals = [*_by_tool(self._extra_entries()), *self._extra_routes()]
-        additions = [*self._links(), *_by_tool(self._missing_entries()), *self._missing_routes()]
+        removals = [*_by_tool(self._extra_entries()), *self._rules(_link_rule.removals), *self._extra_routes()]
+        additions = [
+            *self._links(),
+            *_by_tool(self._missing_entries()),
+            *self._missing_routes(),
+            *self._rules(_link_rule.additions),
+        ]
         return [*settings, *removals, *additions, *self._nat()]
 
     def _step(self, command: str, *parts: str) -> Step:
@@ -175,7 +190,7 @@ class Body:
         """Of all links before any is added: one that moves to another port is deleted from where it was."""
         for want in self.want.links.values():
             have = self.kept.links.get(want.name) or _fresh(want)
-            yield from self._entries(want.name, _link_entry.removals(have, want))
+            yield from self._told(_link_entry.removals(have, want), "links", want.name)
 
     def _missing_entries(self) -> t.Iterator[Step]:
         for want in self.want.links.values():
@@ -184,11 +199,14 @@ class Body:
                 have = replace(have, neighbours=())
             if want.name in self.moved:
                 have = replace(have, fdb=_link_entry.without_bridge(have.fdb))
-            yield from self._entries(want.name, _link_entry.additions(have, want))
+            yield from self._told(_link_entry.additions(have, want), "links", want.name)
 
-    def _entries(self, link: str, commands: t.Iterable[tuple[str, str, str]]) -> t.Iterator[Step]:
+    def _rules(self, commands: t.Callable[..., t.Iterable[tuple[str, str, str]]]) -> t.Iterator[Step]:
+        return self._told(commands(self.before.rules, self.want.rules, self.before.rules_marked))
+
+    def _told(self, commands: t.Iterable[tuple[str, str, str]], *path: str) -> t.Iterator[Step]:
         for tool, command, part in commands:
-            yield replace(self._step(command, "links", link, part), tool=tool)
+            yield replace(self._step(command, *path, part), tool=tool)
 
     def _extra_routes(self) -> t.Iterator[Step]:
         for route in _link_route.extra(self.kept.routes, self.want.routes):

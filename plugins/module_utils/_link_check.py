@@ -14,6 +14,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils import (
     _link_kind_check,
     _link_nat_check,
     _link_route_check,
+    _link_rule_check,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     PEER_SUFFIX,
@@ -45,14 +46,15 @@ OPTIONS_OF_LO = {"up", "addresses"}
 class Spec:
     """The input with types and defaults, not yet known to make sense.
 
-    `links` holds None for a link whose options could not be read. `routes` and `nat` are, by namespace, the options by
-    path.
+    `links` holds None for a link whose options could not be read. `routes`, `rules` and `nat` are, by namespace, the
+    options by path.
     """
 
     owner: str
     state: str
     links: dict[End, Data | None] = field(default_factory=dict)
     routes: dict[str, dict[str, Data]] = field(default_factory=dict)
+    rules: dict[str, dict[str, Data]] = field(default_factory=dict)
     sysctls: dict[str, Data] = field(default_factory=dict)
     nat: dict[str, dict[str, Data]] = field(default_factory=dict)
 
@@ -112,6 +114,7 @@ def check(spec: Spec) -> Problems:
     yield from _duplicate_addresses(spec)
     for namespace in spec.routes:
         yield from _link_route_check.routes(spec, namespace)
+        yield from _link_rule_check.rules(namespace, spec.rules[namespace])
         yield from _link_nat_check.nat(spec.nat[namespace])
         yield from _link_nat_check.sysctls(namespace, spec.sysctls[namespace])
 

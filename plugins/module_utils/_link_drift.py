@@ -39,10 +39,9 @@ def _mapping(have: Data, want: Data, given: t.Any, path: str) -> t.Iterator[Prob
 
 
 def _defaults(kind: t.Any) -> Data:
-    """What an option of a link or route is that is not shown; of other mappings, nothing is asked that is in here."""
+    """What an option is that is not shown; of a mapping that is no link, nothing is asked that is in here."""
     options = KINDS.get(kind, ()) if isinstance(kind, str) else ()
-    usual = {option.name: option.default for option in options if option.default != ""}
-    return {"up": True, "hairpin": False, "type": "unicast", **usual}
+    return {"up": True, "hairpin": False, **{option.name: option.default for option in options if option.default != ""}}
 
 
 def _value(key: str, have: t.Any, want: t.Any, given: t.Any, path: str) -> t.Iterator[Problem]:

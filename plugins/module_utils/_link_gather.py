@@ -23,7 +23,11 @@ def gathered(current: State) -> Data:
     tables, such as making a link the port of a foreign bridge.
     """
     state = current.with_links(lambda end, link: _marked(current.owner, end, link))
-    data = _link_render.whole(state)
+    namespaces = {
+        name: replace(body, rules=tuple(rule for rule in body.rules if not rule.other))
+        for name, body in state.namespaces.items()
+    }
+    data = _link_render.whole(replace(state, namespaces=namespaces))
     while problems := _problems(data):
         # By whole entries of a list, the last first, so that the numbers of those before stay right
         for path in sorted({re.sub(r"\].*", "]", path) for path in problems}, key=natural, reverse=True):

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_interface
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat_check import nat_rule
 from ansible_collections.reftopo.lab.plugins.module_utils._link_route_check import route_key
+from ansible_collections.reftopo.lab.plugins.module_utils._link_rule_check import rule_key
 
 
 def _fdb(entry: dict[str, t.Any]) -> t.Hashable:
@@ -22,6 +23,7 @@ def _fdb(entry: dict[str, t.Any]) -> t.Hashable:
 IDENTITIES: dict[str, t.Callable[[t.Any], t.Hashable]] = {
     "addresses": lambda address: ip_interface(address).ip,
     "routes": route_key,
+    "rules": rule_key,
     "nexthops": lambda hop: ip_address(hop["via"]) if "via" in hop else hop["dev"],
     "nat": nat_rule,
     "fdb": _fdb,

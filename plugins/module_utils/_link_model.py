@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry, Neighbour
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import Rules
 from ansible_collections.reftopo.lab.plugins.module_utils._link_route import Route
+from ansible_collections.reftopo.lab.plugins.module_utils._link_rule import Rule
 
 # Key of the machine's own network namespace in State.namespaces.
 ROOT = ""
@@ -116,17 +117,21 @@ class Link:
 
 @dataclass(frozen=True)
 class Namespace:
-    """Links by name, routes, settings and address translation of one network namespace.
+    """Links by name, routes, rules, settings and address translation of one network namespace.
 
     `foreign_routes` are those in ROOT that leave by links of others, `default_routes` those in its main table by which
-    packets leave for anywhere, whoever's they are, one for each next hop. `sysctls` are only those that the
-    desired state sets; `nat` is the owner's table, None when there is none.
+    packets leave for anywhere, whoever's they are, one for each next hop. Rules are read in the owner's namespaces
+    only; `rules_marked` says whether there is the mark of IPv6 rules. `sysctls` are only those that the desired state
+    sets; `nat` is the owner's table, None when there is none.
     """
 
     links: t.Mapping[str, Link] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     foreign_routes: tuple[Route, ...] = ()
     default_routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    foreign_rules: tuple[Rule, ...] = ()
+    rules_marked: bool = False
     sysctls: t.Mapping[str, str] = field(default_factory=dict)
     nat: Rules = None
 

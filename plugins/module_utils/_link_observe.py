@@ -29,6 +29,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     netns,
     place,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import with_rules
 
 Run = t.Callable[..., "tuple[int, str, str]"]
 FAILED_LINE = re.compile(r"^Command failed -:(\d+)", re.MULTILINE)  # ip(8) in batch mode
@@ -65,6 +66,19 @@ def _fdb(run: Run, state: State, name: str) -> dict[str, list[FdbEntry]]:
     if rc != 0:
         raise LinkStateError(f"cannot read the forwarding entries of {place(name) or 'this machine'}: {err.strip()}")
     return parse_fdb(json.loads(output or "[]"))
+
+
+def observe_rules(run: Run, state: State, wanted: State | None) -> State:
+    """The State with IPv6 rules, where ours are or are wanted: a process of its own, since a batch takes no -6."""
+    namespaces = dict(state.namespaces)
+    for name, body in state.namespaces.items():
+        want = wanted.namespaces.get(name) if wanted else body
+        if want and (body.rules_marked or any(rule.version == 6 for rule in want.rules)):
+            rc, output, err = run(["ip", "-6", "-n", netns(state.owner, name), "-N", "-j", "-d", "rule", "show"])
+            if rc != 0:
+                raise LinkStateError(f"cannot read the IPv6 rules of {place(name)}: {err.strip()}")
+            namespaces[name] = with_rules(body, json.loads(output or "[]"), 6)
+    return replace(state, namespaces=namespaces)
 
 
 def observe_sysctls(run: Run, state: State, wanted: State) -> State:

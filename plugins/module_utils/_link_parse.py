@@ -28,6 +28,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_route import (
     Route,
     parse_route,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_rule import parse_rules
 
 Data = dict[str, t.Any]
 
@@ -40,6 +41,8 @@ route show root ::/0 table all proto {PROTOCOL}
 READ_MAIN = """route show root 0.0.0.0/0 table all
 route show root ::/0 table all
 """
+# In namespaces that are ours, besides
+READ_RULES = "rule show\n"
 # Read last
 READ_NEIGHBOURS = "neigh show nud permanent\n"
 
@@ -52,7 +55,7 @@ def parse(owner: str, dumps: t.Mapping[str, str]) -> State:
 
 def _namespace(owner: str, name: str, dump: str) -> Namespace:
     entries, *tables = (json.loads(line) for line in dump.splitlines() if line.strip())
-    neighbours = parse_neighbours(entry for table in tables[4 if name == ROOT else 2 :] for entry in table)
+    neighbours = parse_neighbours(entry for table in tables[4 if name == ROOT else 3 :] for entry in table)
     entries = [entry for entry in entries if "ifname" in entry]
     indices = {entry["ifname"]: entry["ifindex"] for entry in entries}
     links = {
@@ -63,16 +66,26 @@ def _namespace(owner: str, name: str, dump: str) -> Namespace:
     }
     routes = [
         [parse_route(entry, version) for entry in table if TABLES.get(entry.get("table")) != "local"]
-        for table, version in zip(tables, (4, 6, 4, 6))
+        for table, version in zip(tables[: 4 if name == ROOT else 2], (4, 6, 4, 6))
     ]
     marked = (*routes[0], *routes[1])
     if name != ROOT:
-        return Namespace(links, marked)
+        return with_rules(Namespace(links, marked), tables[2], 4)
     # The protocol says that a route is of this module; on the machine itself only its link says of which owner.
     ours = {link.name for link in links.values() if link.owner == owner}
     foreign = [route for table in routes[2:] for route in table if not _is_by(ours, route)]
     ways_out = [way for table in routes[2:] for route in table for way in _ways_out(route)]
     return Namespace(links, tuple(route for route in marked if _is_by(ours, route)), tuple(foreign), tuple(ways_out))
+
+
+def with_rules(body: Namespace, entries: t.Iterable[Data], version: int) -> Namespace:
+    """The namespace with its rules of an IP version, which `ip -N -j -d rule show` prints."""
+    ours, foreign, marked = parse_rules(entries, version)
+    rules, others = (
+        (*(rule for rule in known if rule.version != version), *found)
+        for known, found in ((body.rules, ours), (body.foreign_rules, foreign))
+    )
+    return replace(body, rules=rules, foreign_rules=others, rules_marked=body.rules_marked or marked)
 
 
 def _is_by(links: set[str], route: Route) -> bool:

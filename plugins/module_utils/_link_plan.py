@@ -53,7 +53,7 @@ def conflicts(current: State, desired: State) -> list[Problem]:
         link = foreign.get(end) or foreign.get(End(end.namespace, altname(desired.owner, want.mark)))
         if link:
             problems.append(_conflict(desired, end, link))
-    return [*problems, *_route_conflicts(current, desired)]
+    return [*problems, *_route_conflicts(current, desired), *_rule_conflicts(current, desired)]
 
 
 def _conflict(desired: State, end: End, link: Link) -> Problem:
@@ -74,6 +74,20 @@ def _route_conflicts(current: State, desired: State) -> t.Iterator[Problem]:
             command = " ".join(["-6 route" if want.version == 6 else "route", "del", route.to, *selectors(route)])
             fix = f"use another destination, table or metric, or delete it: ip {command}"
             yield Problem(f"routes[{number}]", where, fix)
+
+
+def _rule_conflicts(current: State, desired: State) -> t.Iterator[Problem]:
+    """Rules of others at a wanted priority: which of two comes first is a matter of when they were made."""
+    for name, body in desired.namespaces.items():
+        foreign = {rule.key: rule for rule in current.namespaces.get(name, Namespace()).foreign_rules}
+        for number, want in enumerate(body.rules):
+            rule = foreign.get(want.key)
+            if rule:
+                where = f"there is a rule that is not the owner's: {rule.words()}"
+                option = "-6 " if rule.version == 6 else ""
+                command = f"ip {option}-n {netns(desired.owner, name)} rule del {rule.words()}"
+                fix = f"use another priority, or delete it: {command}"
+                yield Problem(place(name, f"rules[{number}].priority"), where, fix)
 
 
 def plan(current: State, desired: State) -> list[Step]:

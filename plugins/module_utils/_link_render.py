@@ -17,6 +17,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import NatRule, canonical
 from ansible_collections.reftopo.lab.plugins.module_utils._link_route import NextHop, Route
+from ansible_collections.reftopo.lab.plugins.module_utils._link_rule import Rule
 
 Data = dict[str, t.Any]
 
@@ -48,6 +49,8 @@ def _render(state: State, like: State) -> Data:
         routes_of_model = {route.key: route for route in model.routes} if model else {}
         routes = [_route(route, routes_of_model.get(route.key)) for route in namespace.routes]
         bodies[name] = {"links": links, "routes": sorted(routes, key=str)}
+        rules = [_rule(rule) for rule in sorted(namespace.rules, key=lambda rule: rule.key)]
+        bodies[name].update({"rules": rules} if rules else {})
         bodies[name].update({"sysctls": dict(sorted(namespace.sysctls.items()))} if namespace.sysctls else {})
         nat = [_nat(rule) for rule in canonical(namespace.nat) or ()]
         bodies[name].update({"nat": nat} if nat else {})
@@ -84,6 +87,14 @@ def _nat(rule: NatRule) -> Data:
     data: Data = {"action": rule.action, **dict(rule.matches)}
     data.update({"to": rule.to} if rule.to else {})
     return {**data, "protocol": rule.protocol, "port": rule.port} if rule.protocol else data
+
+
+def _rule(rule: Rule) -> Data:
+    """Without networks, it is written as an IPv4 rule."""
+    whole = "::/0" if rule.version == 6 and not rule.destination else ""
+    data = {"priority": rule.priority, "from": rule.source or whole, "to": rule.destination}
+    data.update({name: getattr(rule, name) for name in ("iif", "oif", "fwmark", "table", "type")})
+    return {name: value for name, value in data.items() if value}
 
 
 def _route(route: Route, like: Route | None) -> Data:

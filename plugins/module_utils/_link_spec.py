@@ -34,6 +34,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_route_check impo
     ROUTE_OPTIONS,
     route,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_rule_check import RULE_OPTIONS, rule
 from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import normalised
 
 Data = dict[str, t.Any]
@@ -63,6 +64,7 @@ PEER_OPTIONS: Data = {"name": {"type": "str", "required": True}, "namespace": {"
 BODY_OPTIONS: Data = {
     "links": {"type": "dict", "default": {}},
     "routes": {"type": "list", "elements": "raw", "default": []},  # ROUTE_OPTIONS
+    "rules": {"type": "list", "elements": "raw", "default": []},  # RULE_OPTIONS
     "sysctls": {"type": "dict", "default": {}},
     "nat": {"type": "list", "elements": "raw", "default": []},  # NAT_OPTIONS
 }
@@ -77,6 +79,7 @@ OPTIONS: Data = {
         "options": {**ROUTE_OPTIONS, "nexthops": {"type": "list", "elements": "dict", "options": NEXTHOP_OPTIONS}},
         "default": [],
     },
+    "rules": {"type": "list", "elements": "dict", "options": RULE_OPTIONS, "default": []},
     "sysctls": BODY_OPTIONS["sysctls"],
     "nat": {"type": "list", "elements": "dict", "options": NAT_OPTIONS, "default": []},
     "namespaces": {"type": "dict", "default": {}},
@@ -124,7 +127,12 @@ def _collect_body(spec: Spec, namespace: str, body: Data, problems: list[Problem
             if options and key in options:
                 options = {**options, key: _collect_list(options[key], known, f"{path}.{key}", problems)}
         spec.links[End(namespace, str(name))] = options
-    for key, known, found in (("routes", ROUTE_OPTIONS, spec.routes), ("nat", NAT_OPTIONS, spec.nat)):
+    lists = (
+        ("routes", ROUTE_OPTIONS, spec.routes),
+        ("rules", RULE_OPTIONS, spec.rules),
+        ("nat", NAT_OPTIONS, spec.nat),
+    )
+    for key, known, found in lists:
         found[namespace] = _collect_list(body[key], known, place(namespace, key), problems)
     for path, options_of_route in spec.routes[namespace].items():
         hops = options_of_route.pop("nexthops", None)
@@ -168,6 +176,7 @@ def _build(spec: Spec) -> State:
             name: Namespace(
                 links,
                 routes[name],
+                rules=tuple(map(rule, spec.rules[name].values())),
                 sysctls={normalised(key): setting(value) for key, value in spec.sysctls[name].items()},
                 nat=nat_rules(spec.nat[name].values()),
             )

@@ -15,9 +15,9 @@ description:
     and fails naming whatever is still different.
   - What is the owner's is marked in the kernel and never guessed. A link carries the alternative name
     C(reftopo.OWNER.MARK) and a link group made of the owner's name; a namespace is named C(reftopo.OWNER.NAME); a route
-    has protocol 152; address translation is in an nftables table
+    or rule has protocol 152; address translation is in an nftables table
     C(ip reftopo.OWNER). Something that has a wanted name and lacks the mark is an error and is not touched.
-  - Links and routes of others, also in the owner's namespaces, stay as they are.
+  - Links, routes and rules of others, also in the owner's namespaces, stay as they are.
   - Routing tables are told apart by number, whatever names they have below C(/etc/iproute2).
   - A link of the owner that carries the machine's default route or the address of the running SSH session is not cut,
     unless O(allow_uplink) says so.
@@ -45,7 +45,7 @@ options:
       - With V(overridden), the owner has what the other options describe and nothing else.
       - With V(merged), what they describe is added to what the owner has, and changed where it is there already; what
         is not mentioned stays. Entries of a list are added to it, and replace those with the same address or
-        destination. Translations in C(nat) are put before those that are there.
+        destination, rules those with the same priority. Translations in C(nat) are put before those that are there.
       - With V(deleted), the owner has nothing. No process is stopped; a namespace that processes still use loses its
         name and the owner's links.
       - With V(verified), nothing is changed; it fails with every difference from what V(overridden) would make, by its
@@ -105,7 +105,7 @@ options:
     type: dict
     default: {}
   namespaces:
-    description: Network namespaces by name, each with its own C(links), C(routes), C(sysctls) and C(nat).
+    description: Network namespaces by name, each with its own C(links), C(routes), C(rules), C(sysctls) and C(nat).
     type: dict
     default: {}
 extends_documentation_fragment: [reftopo.lab.link_body]
@@ -142,6 +142,18 @@ EXAMPLES = r"""
       demo-ns3: {kind: veth, mark: ns3.eth0, master: demo-br, peer: {name: eth0, namespace: ns3}}
     namespaces:
       ns3: {links: {eth0: {addresses: [10.1.1.4/24]}}}
+
+- name: Send what comes from one network of a namespace by another router, and share the rest between two
+  reftopo.lab.link_state:
+    owner: demo
+    state: merged
+    namespaces:
+      ns3:
+        routes:
+          - {to: default, nexthops: [{via: 10.1.1.1}, {via: 10.1.1.2, weight: 2}]}
+          - {to: default, via: 10.1.1.3, table: 100}
+          - {to: 10.9.0.0/16, type: unreachable}
+        rules: [{priority: 100, from: 10.2.0.0/16, table: 100}]
 
 - name: Show what it has by now
   reftopo.lab.link_state:

@@ -13,7 +13,7 @@ Data = dict[str, t.Any]
 
 
 # What a namespace of the topology file may say in the module's own words.
-PARTS = ("links", "routes", "sysctls", "nat")
+PARTS = ("links", "routes", "rules", "sysctls", "nat")
 MAIN = ("main", "254")  # the routing table of the derived default route
 
 

@@ -11,7 +11,7 @@ import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_sysctl
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_fdb
-from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import parse
+from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import parse, with_rules
 
 FOLDER = Path(__file__).parents[1] / "unit/link_state"
 CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
@@ -31,7 +31,7 @@ def recorded(name: str, owner: str = LAB["owner"]) -> State:
     state = replace(observe_fdb(bridge, parse(owner, dumps)), stale=tuple(facts["stale"]))
     namespaces = {
         key: replace(
-            body,
+            with_rules(body, facts.get("rules6", {}).get(key, ()), 6),
             sysctls=_link_sysctl.parse(facts.get("sysctls", {}).get(key, "")),
             nat=_link_nat.parse(facts["nat"][key]) if key in facts.get("nat", {}) else None,
         )

@@ -52,8 +52,21 @@ OF_PORTS: dict[str, st.SearchStrategy[t.Any]] = {
     "hairpin": st.booleans(),
     "fdb": st.sampled_from([[], [{"mac": "02:00:00:00:00:aa"}]]),
 }
+NETWORK = st.sampled_from(["10.7.0.0/16", "10.8.0.1", "fd00:7::/64", "::/0"])
+SELECTED = {
+    "from": NETWORK,
+    "to": NETWORK,
+    "iif": st.sampled_from(["lo", "eth9"]),
+    "fwmark": st.sampled_from([0, "0x10/0xff"]),
+}
+RULE = st.builds(
+    lambda selected, leads: {**selected, **leads},
+    st.fixed_dictionaries({"priority": st.sampled_from([100, 101])}, optional=SELECTED),
+    st.sampled_from([{"table": 77}, {"table": "main"}, {"type": "prohibit"}]),
+)
 # What a namespace of its own may have besides links and routes
 PARTS: dict[str, st.SearchStrategy[t.Any]] = {
+    "rules": st.lists(RULE, max_size=4, unique_by=lambda rule: (rule["priority"], ":" in str(rule))),
     "sysctls": st.just({}),
     "nat": st.sampled_from([[], [{"action": "masquerade", "source": "10.1.0.0/16"}]]),
 }
@@ -114,7 +127,7 @@ def _routes(draw: Draw, links: Data, types: list[str]) -> list[Data]:
     """By links that are up, since the kernel refuses others."""
     usable = {name: link["addresses"] for name, link in links.items() if link.get("up", True)}
     routes = []
-    for to in draw(st.lists(st.sampled_from(DESTINATIONS * 2), max_size=6)) if usable else ():
+    for to in draw(st.lists(st.sampled_from(DESTINATIONS * 2), min_size=1, max_size=6)) if usable else ():
         selectors = draw(st.fixed_dictionaries({}, optional=SELECTORS))
         kind = draw(st.sampled_from(types))
         leads = draw(_ways(usable, 6 if ":" in to else 4)) if kind == "unicast" else {"type": kind}
@@ -128,7 +141,7 @@ def _ways(draw: Draw, usable: dict[str, list[str]], version: int) -> Data:
     interfaces = [(dev, ip_interface(address)) for dev, addresses in usable.items() for address in addresses]
     interfaces = [(dev, interface) for dev, interface in interfaces if interface.version == version]
     routers = [{"via": str(interface.network.network_address + 9), "dev": dev} for dev, interface in interfaces]
-    several = draw(st.lists(st.sampled_from(routers), unique_by=str, max_size=3)) if routers else []
+    several = draw(st.permutations(routers))[: draw(st.integers(0, 3))]
     source = draw(st.sampled_from([{}, *({"source": str(interface.ip)} for _dev, interface in interfaces)]))
     if len(several) > 1:
         return {"nexthops": [{**hop, "weight": draw(WEIGHT)} for hop in several], **source}

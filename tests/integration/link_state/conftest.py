@@ -34,6 +34,20 @@ KIND_KEYS = (
     "ageing_time",
 )
 ROUTE_KEYS = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric", "prefsrc")
+RULE_KEYS = (
+    "priority",
+    "src",
+    "srclen",
+    "dst",
+    "dstlen",
+    "iif",
+    "oif",
+    "fwmark",
+    "fwmask",
+    "table",
+    "action",
+    "protocol",
+)
 SETTINGS = ["net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -107,7 +121,7 @@ class Machine:
                 for route in routes
                 if route.get("protocol") != "kernel"
             ],
-            "rules": [[rule.get(key) for key in ("priority", "src", "dst", "fwmark", "table")] for rule in rules],
+            "rules": [[rule.get(key) for key in RULE_KEYS] for rule in rules],
             "nft": self.sh(f"{inside} nft list ruleset"),
             "sysctls": self.sh(f"{inside} sysctl -e {' '.join(SETTINGS)}"),
         }

@@ -67,10 +67,12 @@ def trimmed(value: t.Any) -> t.Any:
 def record(machine: t.Any, name: str, wanted: dict[str, t.Any]) -> None:
     """Write what the module reads now to the unit tests' data."""
     dumps = {}
-    facts: dict[str, dict[str, t.Any]] = {"sysctls": {}, "nat": {}, "fdb": {}}
+    facts: dict[str, dict[str, t.Any]] = {"rules6": {}, "sysctls": {}, "nat": {}, "fdb": {}}
 
     def run(command: list[str], data: str = "") -> tuple[int, str, str]:
         answer = machine.run(command, data)
+        if command[:3] == ["ip", "-6", "-n"]:
+            facts["rules6"][command[3].split(".")[-1]] = json.loads(answer[1])
         if command[:3] == ["ip", "netns", "exec"]:
             facts["sysctls"][command[3].split(".")[-1]] = answer[1]
         if command[-3:] == ["-j", "fdb", "show"]:

@@ -17,7 +17,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_states import re
 from link_cases import CASES, LAB, recorded
 
 # What the input has no word for, and so is undone by it: a foreign master, two routes in one place, translations that
-# are not ours, hundredths of a second, entries for what has none, and what an interrupted run or a lost link left.
+# are not ours, hundredths of a second, entries for what has none, and what an interrupted run or a lost link left. Nor
+# what was not read, since its namespace goes.
 NOT_DESCRIBED = {
     "another master",
     "routes beside ours that only another program can add",
@@ -25,6 +26,10 @@ NOT_DESCRIBED = {
     "unknown rule of translation",
     "unknown set, and chain with another priority",
     "empty table of ours goes",
+    "rules drift",
+    "rules without their mark",
+    "a rule like a wanted one, but for something that is not read",
+    "rules go with their owner",
     "options of kinds drift",
     "entries and neighbours drift",
     "what lies on a link is made anew with it",
@@ -129,10 +134,25 @@ DRIFT = {
         "namespaces.a.routes[6].dev: is eth1, not unset",
         "namespaces.a.routes[7].source: is unset, not fd00:9::2",
         "namespaces.a.routes[7].dev: is eth0, not unset",
-        "namespaces.a.routes[8].type: is unicast, not unreachable",
+        "namespaces.a.routes[8].type: is unset, not unreachable",
         "namespaces.a.routes[8].dev: is eth0, not unset",
         "namespaces.a.routes: {to: default, via: 10.9.1.1, dev: eth1, metric: 5, table: default} is there,"
         " but not in the input",
+    ],
+    "rules drift": [
+        "namespaces.a.rules[0]: {priority: 100, from: 10.9.5.0/24, table: 100} is missing",
+        "namespaces.a.rules[2].to: is unset, not 10.8.0.0/16",
+        "namespaces.a.rules[2].iif: is unset, not eth0",
+        "namespaces.a.rules[2].oif: is unset, not eth1",
+        "namespaces.a.rules[2].fwmark: is unset, not 0x10/0xff",
+        "namespaces.a.rules[3].type: is unset, not blackhole",
+        "namespaces.a.rules[3].table: is 7, not unset",
+        "namespaces.a.rules[1].table: is 101, not 100",
+        "namespaces.a.rules: {priority: 104, table: 100} is there, but not in the input",
+        "namespaces.a.rules: {priority: 104, from: ::/0, table: 100} is there, but not in the input",
+    ],
+    "rules without their mark": [
+        "namespaces.a.rules: 'ip -n reftopo.t-link.a rule add priority 32768 nop protocol 152' is still to be done"
     ],
     "hairpin that nobody asked for": ["links.t-a.hairpin: is true, not false"],
 }
@@ -174,6 +194,17 @@ def test_merged_adds_and_changes():
     assert found.find(End("", "t-a")).up
     assert found.find(End("", "br7")).kind == "bridge"
     assert set(dict(found.ends())) == {*dict(desired_state(LAB).ends()), End("", "br7"), End("b", "lo")}
+
+
+def test_merged_knows_rules_by_ip_version_and_priority():
+    rules = [{"priority": priority, "from": "::/0", "table": 7} for priority in (100, 105)]
+    found = merged({"namespaces": {"a": {"rules": rules}}}, "rules stay").namespaces["a"].rules
+    before = recorded("rules stay").namespaces["a"].rules
+    assert {rule.key: rule.table for rule in found} == {
+        **{rule.key: rule.table for rule in before},
+        (6, 100): "7",
+        (6, 105): "7",
+    }
 
 
 def test_merged_leaves_alone_what_is_not_said():
