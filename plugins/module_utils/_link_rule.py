@@ -22,7 +22,8 @@ TOOLS = {4: "ip", 6: "ip -6"}
 # The kernel's own rules, by priority, and what they look into: fib_default_rules_init in net/ipv4/fib_rules.c
 OF_THE_KERNEL = {0: "local", 32766: "main", 32767: "default"}
 PRIORITIES = range(1, 32766)  # before the kernel's own, behind which nothing is asked any more
-MARK = "priority 32768 nop"
+PRIORITY_OF_MARK = 32768
+MARK = f"priority {PRIORITY_OF_MARK} nop"
 WHOLE_MARK = 0xFFFFFFFF
 # What of a rule is read besides its protocol; *_detached says that there is no such link now
 KNOWN = {"priority", "src", "srclen", "dst", "dstlen", "iif", "iif_detached", "oif", "oif_detached", "fwmark", "fwmask"}
@@ -69,7 +70,7 @@ def parse_rules(entries: t.Iterable[Data], version: int) -> tuple[list[Rule], li
     marked = False
     for entry in entries:
         ours = entry.get("protocol") == str(PROTOCOL)
-        if ours and f"priority {entry['priority']} {'nop' if 'nop' in entry else ''}" == MARK:
+        if ours and entry["priority"] == PRIORITY_OF_MARK and "nop" in entry:
             marked = True
         else:
             found[ours].append(_rule(entry, version))

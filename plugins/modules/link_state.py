@@ -44,8 +44,9 @@ options:
     description:
       - With V(overridden), the owner has what the other options describe and nothing else.
       - With V(merged), what they describe is added to what the owner has, and changed where it is there already; what
-        is not mentioned stays. Entries of a list are added to it, and replace those with the same address or
-        destination, rules those with the same priority. Translations in C(nat) are put before those that are there.
+        is not mentioned stays. Entries of a list are added to it, and replace those with the same address, routes those
+        with the same destination, table and metric, rules those with the same priority. Translations in C(nat) are put
+        before those that are there.
       - With V(deleted), the owner has nothing. No process is stopped; a namespace that processes still use loses its
         name and the owner's links.
       - With V(verified), nothing is changed; it fails with every difference from what V(overridden) would make, by its

@@ -117,7 +117,7 @@ class Machine:
             "entries": self._entries(option),
             "neighbours": sorted(self.sh(f"ip {option} neigh show nud permanent").splitlines()),
             "routes": [
-                [route.get(key) for key in ROUTE_KEYS] + sorted(map(str, route.get("nexthops", ())))
+                [route.get(key) for key in ROUTE_KEYS] + sorted(map(next_hop, route.get("nexthops", ())))
                 for route in routes
                 if route.get("protocol") != "kernel"
             ],
@@ -134,6 +134,11 @@ class Machine:
             for entry in found
             if "dst" in entry or entry["state"] == "static"
         )
+
+
+def next_hop(hop: dict[str, t.Any]) -> str:
+    """One of several, without what the kernel changes by itself: flags by carrier."""
+    return " ".join(str(hop.get(key)) for key in ("gateway", "dev", "weight"))
 
 
 def kind(entry: dict[str, t.Any]) -> list[t.Any]:
