@@ -65,7 +65,9 @@ def _needed_by(feature: str, topology: Data) -> str:
         return "cluster.proxy_mode"
     if feature == {"vxlan": "vxlan", "udp": "tun"}.get(cluster.get("cni", {}).get("backend")):
         return "cluster.cni.backend"
-    return "namespaces" if feature == "nftables" else "segments"
+    if feature in ("nftables", "iptables"):
+        return "nodes" if any("cni" in node for node in topology["nodes"].values()) else "namespaces"
+    return "segments"
 
 
 def _missing(what: str, needed_by: str, command: str, facts: Facts) -> Check:

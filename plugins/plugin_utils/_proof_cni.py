@@ -45,7 +45,8 @@ def _named(links: list[Data], name: str) -> Data:
 
 def _address_faults(result: Data, network: Data) -> list[str]:
     names = [interface["name"] for interface in result["interfaces"]]
-    returned = {(names[ip["interface"]], ip["address"]) for ip in result["ips"]}
+    inside = next(interface["name"] for interface in result["interfaces"] if interface.get("sandbox"))
+    returned = {(names[ip["interface"]] if "interface" in ip else inside, ip["address"]) for ip in result["ips"]}
     kept = {
         (link["ifname"], f"{address['local']}/{address['prefixlen']}")
         for link in network["links"]
@@ -58,12 +59,13 @@ def _address_faults(result: Data, network: Data) -> list[str]:
 
 
 def _route_faults(result: Data, network: Data) -> list[str]:
-    """A route that names no gateway goes by that of the addresses."""
+    """A route that names no gateway goes by that of the addresses; IPv4 alone."""
     kept = {(row["dst"], row.get("gateway")) for row in network["routes"] if row.get("protocol") != "kernel"}
     default = next((ip["gateway"] for ip in result["ips"] if "gateway" in ip), None)
     returned = {
         ("default" if route["dst"] == "0.0.0.0/0" else route["dst"], route.get("gw", default))
         for route in result.get("routes", ())
+        if ":" not in route["dst"]
     }
     return [f"there is no route to {to} by {via}" for to, via in sorted(returned - kept)] + [
         f"there is a route to {to} by {via}, which was not returned" for to, via in sorted(kept - returned)
@@ -90,18 +92,18 @@ def plugged_faults(pod: str, facts: Data) -> list[str]:
     ]
 
 
-def residue(pod: str, before: Data, after: Data) -> list[str]:
+def residue(pod: str, before: Data, after: Data, leased: bool) -> list[str]:
     """What still names a pod on its node once it is detached: its link there, its addresses, and its own name.
 
-    Each must have been found while it was attached, else the search itself is blind.
+    The link must have been found while it was attached, and with a lease all of them, else the search itself is blind.
     """
     result = before["results"][pod]
-    words = [one["name"] for one in result["interfaces"] if not one.get("sandbox") and one["name"].startswith("veth")]
-    words += [ip["address"].partition("/")[0] for ip in result["ips"]] + [pod]
+    links = [one["name"] for one in result["interfaces"] if not one.get("sandbox") and one["name"].startswith("veth")]
+    words = [*links, *(ip["address"].partition("/")[0] for ip in result["ips"]), pod]
     patterns = {word: rf"(?<![\w.-]){re.escape(word)}(?![\w.-])" for word in words}
     blind = [
         f"{word} was not found before, so it is not looked for rightly"
-        for word in words
+        for word in (words if leased else links)
         if not re.search(patterns[word], before["traces"])
     ]
     return blind + [

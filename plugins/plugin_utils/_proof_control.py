@@ -98,12 +98,14 @@ def _detached(lab: Lab, name: str, pod: str) -> Control:
     """The control whose break is CNI DEL of a pod; its repair is ADD, which must give it what it had."""
     end = next(end for end in lab.endpoints["pods"] if end.name == pod)
     before, residue = lab.pods[end.machine], list[str]()
+    plugins = lab.topology["nodes"][end.machine]["cni"]["plugins"]
+    leased = any(plugin.get("ipam", {}).get("type") == "host-local" for plugin in plugins)
 
     @contextlib.contextmanager
     def without_network() -> t.Iterator[None]:
         pid = before["containers"][pod]["pid"]
         with lab.machines[end.machine].held(commands.detach(pod, pid, end.address), commands.HELD):
-            residue.extend(cni.residue(pod, before, lab.pod_facts(end.machine)[end.machine]))
+            residue.extend(cni.residue(pod, before, lab.pod_facts(end.machine)[end.machine], leased))
             yield
 
     down, repaired = _broken_and_repaired(lab, name, without_network())

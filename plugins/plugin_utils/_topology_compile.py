@@ -176,6 +176,9 @@ def _needs(compiled: Data) -> list[str]:
     needs |= {link["kind"] for link in links if isinstance(link, dict) and "kind" in link}
     if any("nat" in namespace for namespace in compiled["namespaces"].values()):
         needs.add("nftables")
+    plugins = [plugin for node in compiled["nodes"].values() for plugin in node.get("cni", {}).get("plugins", ())]
+    # The CNI plugin bridge masquerades by iptables unless it is told otherwise.
+    needs |= {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
     if "cluster" in compiled:
         needs |= {compiled["cluster"]["proxy_mode"], BACKENDS[compiled["cluster"]["cni"]["backend"]].feature}
     return sorted(needs - {""})

@@ -105,6 +105,11 @@ ERRORS = [
     },
     {"path": "nodes.w1.rol", "problem": "unknown key", "fix": "did you mean role?"},
 ]
+BY_HAND = {
+    **ONLY_NAMESPACES,
+    "nodes": {"n1": {"cni": {}, "pods": {}}},
+    "needs": ["bridge", "nftables"],
+}
 
 CASES = {
     "good": checks(GOOD, TOPOLOGY),
@@ -114,6 +119,7 @@ CASES = {
     "no-packages": checks(NO_PACKAGES, TOPOLOGY),
     "not-root": checks(NOT_ROOT, TOPOLOGY),
     "two-topologies": checks(TWO_TOPOLOGIES, TOPOLOGY),
+    "pods-by-hand": checks(dataclasses.replace(GOOD, cpus=1), BY_HAND),
     "only-namespaces": checks(GOOD, ONLY_NAMESPACES),
     "unknown-need": checks(GOOD, {**ONLY_NAMESPACES, "needs": ["bridge", "warpdrive"]}),
     "topology-errors": topology_errors(ERRORS),

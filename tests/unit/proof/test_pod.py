@@ -229,20 +229,23 @@ def test_what_delete_leaves(facts):
     }
     veth = FACTS["results"]["web"]["interfaces"][1]["name"]
     gone["traces"] = gone["traces"].replace(veth, "other")
-    assert cni.residue("web", facts, gone) == []
-    left = cni.residue("web", facts, facts)
+    assert cni.residue("web", facts, gone, leased=True) == []
+    left = cni.residue("web", facts, facts, leased=True)
     assert any(text.startswith(f"{veth}: ") for text in left)
     assert any(text.startswith("10.88.0.5: /var/lib/cni/networks/pods/10.88.0.5: web") for text in left)
     assert any(text.startswith("web: ip saddr 10.88.0.5") for text in left)
     # What only begins or ends like the pod's is another's.
     others = {**gone, "traces": f"{gone['traces']}\n10.88.0.50 110.88.0.5 web-2 web.server {veth}0"}
-    assert cni.residue("web", facts, others) == []
+    assert cni.residue("web", facts, others, leased=True) == []
 
 
-def test_a_search_that_finds_nothing_before_is_blind(facts):
-    blind = cni.residue("web", {**facts, "traces": ""}, {**facts, "traces": ""})
-    assert [text.partition(" was")[0] for text in blind] == [
-        FACTS["results"]["web"]["interfaces"][1]["name"],
-        "10.88.0.5",
-        "web",
-    ]
+@pytest.mark.parametrize(("leased", "words"), [(True, ["10.88.0.5", "web"]), (False, [])])
+def test_a_search_that_finds_nothing_before_is_blind(facts, leased, words):
+    blind = cni.residue("web", {**facts, "traces": ""}, {**facts, "traces": ""}, leased)
+    assert [text.partition(" was")[0] for text in blind] == [FACTS["results"]["web"]["interfaces"][1]["name"], *words]
+
+
+def test_a_result_without_numbers_of_interfaces_is_of_the_one_inside(facts):
+    del facts["results"]["web"]["ips"][0]["interface"]
+    facts["results"]["web"]["routes"].append({"dst": "::/0"})
+    assert found(facts) == {}
