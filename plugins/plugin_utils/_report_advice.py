@@ -20,11 +20,17 @@ _REFUSED = (
     "or a rule rejects it (a service without ready endpoints: kubectl get endpointslices)"
 )
 _TIMEOUT = "nothing came back. On {node}: ip route get {address}; then tcpdump -ni any host {address} on both ends"
-_TIMEOUT_OVERLAY = (
-    "nothing came back. On {node}: ip route get {address} must name {device}; ip neigh show dev {device} and bridge "
-    "fdb show dev {device} must know {peer}. Probe again with tcpdump -ni eth0 udp port {port} on {peer}: packets "
-    "there mean that the fault is on {peer}; none, that it is on {node} or between"
-)
+# Between nodes, by flannel's backend.
+_WHERE = ": packets there mean that the fault is on {peer}; none, that it is on {node} or between"
+_TIMEOUT_BETWEEN = {
+    "vxlan": "nothing came back. On {node}: ip route get {address} must name {device}; ip neigh show dev {device} and "
+    "bridge fdb show dev {device} must know {peer}. Probe again with tcpdump -ni eth0 udp port {port} on {peer}"
+    + _WHERE,
+    "udp": "nothing came back. On {node}: ip route get {address} must name {device}, and ss -lunp must show flanneld "
+    "at port {port}. Probe again with tcpdump -ni eth0 udp port {port} on {peer}" + _WHERE,
+    "host-gw": "nothing came back. On {node}: ip route get {address} must name the address of {peer}. Probe again with "
+    "tcpdump -nei eth0 host {address} on {peer}" + _WHERE,
+}
 _OPEN = (
     "it answered, but must not. In a control, what was taken away is not what carries the packet: look for the other "
     "path with ip route get {address} on {node}. Otherwise the rule or route that closes it is missing"
@@ -60,7 +66,7 @@ def advice(probe: Probe, results: Results) -> str:
     origin, to = known.get(probe.origin, {}), known.get(probe.to, {})
     cni = results.topology.get("cluster", {}).get("cni", {})
     between_nodes = len({origin.get("node"), to.get("node"), None}) == 3
-    return _text(probe, between_nodes and "port" in cni).format(
+    return _text(probe, cni.get("backend") if between_nodes else None).format(
         node=origin.get("node") or probe.origin,
         peer=to.get("node") or probe.to,
         address=to.get("address") or probe.target.rsplit(":", 1)[0],
@@ -69,13 +75,13 @@ def advice(probe: Probe, results: Results) -> str:
     )
 
 
-def _text(probe: Probe, overlay: bool) -> str:
+def _text(probe: Probe, backend: str | None) -> str:
     if probe.state == "error":
         return _ERROR
     if probe.expected:
         return _DETAIL
-    if probe.observed == "timeout" and overlay:
-        return _TIMEOUT_OVERLAY
+    if probe.observed == "timeout" and backend:
+        return _TIMEOUT_BETWEEN[backend]
     if probe.observed == "ok" and probe.expect == "too-big":
         return _FITS
     return _TEXTS[probe.observed]

@@ -63,6 +63,17 @@ def test_advice_golden(small: Data, golden: Golden) -> None:
     golden("advice.txt", "\n".join(lines))
 
 
+@pytest.mark.parametrize(
+    ("backend", "words"),
+    [("host-gw", "tcpdump -nei eth0 host 10.244"), ("udp", "ss -lunp must show flanneld at port 8285")],
+)
+def test_advice_between_nodes_is_that_of_the_backend(small: Data, backend: str, words: str) -> None:
+    small["topology"]["cluster"]["cni"] = {"backend": backend, "port": 8285, "device": "flannel0"}
+    small["probes"] = [small["probes"][0] | BREAKAGES["timeout"]]
+    results = read_results(small)
+    assert words in troubles(list(results.probes), results)[0].next_step
+
+
 def test_same_input_same_bytes(make_results: Make) -> None:
     assert render_reports(make_results()) == render_reports(make_results())
 
