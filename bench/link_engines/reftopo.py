@@ -13,7 +13,9 @@ from layout import Layout, measure
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import converge  # noqa: E402
+from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import apply, converge  # noqa: E402
+from ansible_collections.reftopo.lab.plugins.module_utils._link_model import State  # noqa: E402
+from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import plan  # noqa: E402
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state  # noqa: E402
 
 OWNER = "bench"
@@ -30,6 +32,18 @@ def module_input(layout: Layout) -> dict[str, t.Any]:
         links[wire.outer] = {"kind": "veth", "master": wire.bridge, "peer": peer}
         namespaces[wire.namespace]["links"][wire.inner] = {"addresses": [wire.address]}
     return {"owner": OWNER, "links": links, "namespaces": namespaces}
+
+
+def calls(layout: Layout) -> list[tuple[list[str], str | None]]:
+    """The processes, with their input, that the engine starts to create a layout."""
+    made: list[tuple[list[str], str | None]] = []
+
+    def record(command: list[str], data: str | None = None) -> tuple[int, str, str]:
+        made.append((command, data))
+        return 0, "", ""
+
+    apply(record, plan(State(OWNER), desired_state(module_input(layout))))
+    return made
 
 
 def run(command: list[str], data: str | None = None) -> tuple[int, str, str]:
