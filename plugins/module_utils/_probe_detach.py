@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._pod_model import RECO
 def run(argv: list[str], data: str, environ_update: dict[str, str]) -> tuple[int, str, str]:
     """What AnsibleModule.run_command does."""
     environment = {**os.environ, **environ_update}
+    # pylint: disable-next=ansible-bad-function
     done = subprocess.run(argv, input=data, capture_output=True, text=True, check=False, env=environment)
     return done.returncode, done.stdout, done.stderr
 

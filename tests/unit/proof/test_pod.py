@@ -141,11 +141,7 @@ CHANGES = {
     ),
     "no address": ("networks/web/links/eth0/addr_info", [], {"web-result": ["eth0 has not 10.88.0.5/24"]}),
     "no routes": ("networks/web/routes", [], {"web-result": ["there is no route to default by 10.88.0.1"]}),
-    "a link more": (
-        "networks/web/links/lo/ifname",
-        "eth1",
-        {"web-result": ["there is a link eth1"]},
-    ),
+    "a link more": ("networks/web/links/lo/ifname", "eth1", {"web-result": ["there is a link eth1"]}),
     "a port of no bridge": (
         f"links/{FACTS['results']['web']['interfaces'][1]['name']}/master",
         None,
