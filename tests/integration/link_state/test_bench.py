@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 BENCH = ROOT / "bench/link_state"
 ENGINES = ROOT / "bench/link_engines"
-COLUMNS = ["reftopo", "batch", "single", "mininet", "pyroute2"]
+COLUMNS = ["reftopo", "batch", "same", "single", "mininet", "pyroute2"]
 
 
 def test_the_benchmark(machine: t.Any, tmp_path: Path):
@@ -35,7 +35,7 @@ def test_the_benchmark(machine: t.Any, tmp_path: Path):
         ("hosts on one bridge", 2),
     ]
     for result in results:
-        assert {"reftopo", "batch", "single"} <= set(result["seconds"])
+        assert {"reftopo", "batch", "same", "single"} <= set(result["seconds"])
         assert list(result["seconds"]["reftopo"]) == ["create", "no-op", "change", "delete"]
 
 

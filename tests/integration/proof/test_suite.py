@@ -104,7 +104,8 @@ def everything(lab: Lab) -> list[str]:
     faults = [line(o.record) for o in seen.outcomes if not o.record["ok"]]
     faults += [f"{s.title}: {fault}" for s in wire.streams(lab.topology) for fault in wire.stream_faults(s, seen)]
     for node in lab.topology["nodes"]:
-        faults += [f"{node}: {fault}" for _title, find in wire.CAPTURE_CLAIMS.values() for fault in find(node, seen)]
+        claimed = [wire.CAPTURE_CLAIMS[key] for key in wire.capture_claims(lab.topology)]
+        faults += [f"{node}: {fault}" for _title, find in claimed for fault in find(node, seen)]
         faults += proxy_faults(snapshots[node], lab.topology, lab.endpoints["services"][0])
     for claim in claims(lab.topology):
         faults += claim_faults(claim, snapshots[claim.node], lab.topology, peers(lab.objects, "vxlan"))
