@@ -20,6 +20,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     CONFIG,
     MANIFESTS,
@@ -48,24 +49,15 @@ KUBEADM = "/usr/bin/kubeadm"
 READY = "/readyz"
 
 
-def read(path: str) -> str | None:
-    """A file's text; None when it does not exist."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return None
-
-
 def observe(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> Observed:
     """Facts about this machine, for ``plan``.
 
     Args:
         wait_for: waits until a path of the API answers; that of a node which was just started takes some seconds.
     """
-    record = read(RECORD)
+    record = read_text(RECORD)
     active = run(["systemctl", "is-active", "--quiet", "kubelet"])[0] == 0
-    contents = {path: read(path) for path in desired.contents()}
+    contents = {path: read_text(path) for path in desired.contents()}
     return Observed(
         record=json.loads(record) if record else None,
         leftovers=any(os.path.exists(path) for path in LEFTOVERS),
@@ -144,7 +136,7 @@ class Applier:
                 self._init_and_apply()
             elif not (step.action == "apply" and overlap):
                 getattr(self, f"_{step.action}")(step.subject)
-        self._write_file(RECORD, json.dumps(dict(self.desired.settings), indent=1, sort_keys=True) + "\n", 0o600)
+        write_whole(RECORD, json.dumps(dict(self.desired.settings), indent=1, sort_keys=True) + "\n", 0o600)
 
     def _command(self, argv: list[str]) -> str:
         self.commands.append(" ".join(argv))
@@ -159,14 +151,7 @@ class Applier:
 
     def _write(self, path: str) -> None:
         mode = 0o600 if path in self.desired.secrets else 0o644
-        self._write_file(path, self.desired.contents()[path], mode)
-
-    def _write_file(self, path: str, content: str, mode: int) -> None:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        temporary = f"{path}.new"
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
-            stream.write(content)
-        os.replace(temporary, path)
+        write_whole(path, self.desired.contents()[path], mode)
 
     def _init(self, config: str) -> None:
         self._command(["kubeadm", "init", "--config", config])

@@ -8,13 +8,13 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Command, Node, Step, Write
+from ansible_collections.reftopo.lab.plugins.module_utils._file import write_whole
+from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Command, Node, Step
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 
 SSH_PORT = 22
@@ -51,17 +51,7 @@ def apply_step(runner: Runner, step: Step) -> None:
     if isinstance(step, Command):
         runner.change(list(step.argv))
     else:
-        write(step)
-
-
-def write(step: Write) -> None:
-    """Write a file whole or not at all."""
-    os.makedirs(os.path.dirname(step.path), mode=0o755, exist_ok=True)
-    temporary = f"{step.path}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, step.seed.mode)
-    with open(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(step.seed.content)
-    os.replace(temporary, step.path)
+        write_whole(step.path, step.seed.content, step.seed.mode)
 
 
 def ssh_problem(address: str, timeout: float) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
 from ansible_collections.reftopo.lab.plugins.module_utils._node_apply import apply, apply_step, wait_for_ssh
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Node, Observed, Seed, Step, container_name
 from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import (
@@ -19,7 +20,6 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import (
     observe_machine,
     observe_mounts,
     observe_node,
-    read_text,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._node_plan import (
     HOST_KEY,

@@ -13,6 +13,7 @@ import stat
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runner
 
 USER_KEY = "id_ed25519"  # opens the nodes
@@ -49,18 +50,10 @@ def observe(folder: str) -> KeyFiles:
     paths = [folder, *(os.path.join(folder, name) for name in private)]
     return KeyFiles(
         keys=frozenset(private),
-        public={name: _read(os.path.join(folder, f"{name}.pub")) for name in private},
-        known_hosts=_read(os.path.join(folder, KNOWN_HOSTS)),
+        public={name: read_text(os.path.join(folder, f"{name}.pub")) or "" for name in private},
+        known_hosts=read_text(os.path.join(folder, KNOWN_HOSTS)) or "",
         open_paths=tuple(path for path in paths if os.path.exists(path) and os.stat(path).st_mode & 0o077),
     )
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
 
 
 def plan(files: KeyFiles, addresses: t.Sequence[str]) -> list[tuple[str, str]]:
@@ -115,10 +108,8 @@ class KeyMaker:
         self._write(f"{name}.pub", self.runner.read(["ssh-keygen", "-y", "-f", os.path.join(self.folder, name)]))
 
     def _list(self, name: str) -> None:
-        self._write(name, known_hosts(_read(os.path.join(self.folder, f"{HOST_KEY}.pub")), self.addresses))
+        public = read_text(os.path.join(self.folder, f"{HOST_KEY}.pub")) or ""
+        self._write(name, known_hosts(public, self.addresses))
 
     def _write(self, name: str, content: str) -> None:
-        path = os.path.join(self.folder, name)
-        with open(f"{path}.new", "w", encoding="utf-8") as stream:
-            stream.write(content)
-        os.replace(f"{path}.new", path)
+        write_whole(os.path.join(self.folder, name), content)

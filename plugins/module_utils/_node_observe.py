@@ -14,6 +14,7 @@ import resource
 import shutil
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Container, Image, Machine, Node, Observed
 from ansible_collections.reftopo.lab.plugins.module_utils._node_plan import IMAGE_MARK
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runner
@@ -58,15 +59,6 @@ def inode(path: str) -> int | None:
     try:
         return os.stat(path).st_ino
     except OSError:
-        return None
-
-
-def read_text(path: str) -> str | None:
-    """A file's text; None when it does not exist."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

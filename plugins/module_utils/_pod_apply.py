@@ -14,6 +14,7 @@ import os
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _pod_cni as cni
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 from ansible_collections.reftopo.lab.plugins.module_utils._pod_model import (
     CONTAINERD_NAMESPACE,
     LOGS,
@@ -26,33 +27,18 @@ from ansible_collections.reftopo.lab.plugins.module_utils._pod_model import (
     PodError,
     Step,
     configuration_file,
+    container_id,
+    running,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._pod_plan import configuration, plan
 
 CTR = ("ctr", f"--namespace={CONTAINERD_NAMESPACE}")
 
 
-def read(path: str) -> str:
-    """A file's text; empty when it does not exist."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
-
-
-def write(path: str, text: str) -> None:
-    """Write a file at once or not at all."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(f"{path}.part", "w", encoding="utf-8") as stream:
-        stream.write(text)
-    os.replace(f"{path}.part", path)
-
-
 def records() -> dict[str, Data]:
     """The records of all pods, by name."""
     names = sorted(name for name in (os.listdir(RECORDS) if os.path.isdir(RECORDS) else ()) if name.endswith(".json"))
-    return {name[: -len(".json")]: json.loads(read(f"{RECORDS}/{name}")) for name in names}
+    return {name[: -len(".json")]: json.loads(read_text(f"{RECORDS}/{name}") or "") for name in names}
 
 
 def namespace(pid: int | None, kind: str = "net") -> str:
@@ -81,16 +67,14 @@ class Pods:
             tasks=tasks,
             containers=frozenset(self._ctr("containers", "list", "--quiet").split()),
             faults={pod: self._check(pod, one, tasks[pod]) for pod, one in whole.items()},
-            configuration=read(configuration_file(desired.network)),
+            configuration=read_text(configuration_file(desired.network)) or "",
         )
 
     def _check(self, pod: str, record: Data, pid: int) -> str:
         return cni.check(self._run, record["made_of"]["network"], pod, namespace(pid), record["result"])
 
     def _tasks(self) -> dict[str, int]:
-        """The PIDs of running containers: lines of id, PID and status below a heading."""
-        rows = [line.split() for line in self._ctr("tasks", "list").splitlines()[1:]]
-        return {row[0]: int(row[1]) for row in rows if row[2] == "RUNNING"}
+        return running(self._ctr("tasks", "list"))
 
     def _ctr(self, *arguments: str) -> str:
         code, output, log = self._run([*CTR, *arguments])
@@ -110,7 +94,7 @@ class Pods:
     def _remove(self, pod: str, _desired: Desired) -> None:
         """Detach a pod, then end its containers: while its namespace is there, plugins can undo all they did."""
         record, tasks = records()[pod], self._tasks()
-        identities = [*(f"{pod}.{name}" for name in record["made_of"]["containers"]), pod]
+        identities = [*(container_id(pod, name) for name in record["made_of"]["containers"]), pod]
         holder = next((tasks[identity] for identity in reversed(identities) if identity in tasks), None)
         self.commands.append(f"CNI DEL {pod}")
         cni.delete(self._run, record["made_of"]["network"], pod, namespace(holder), record["result"])
@@ -121,16 +105,16 @@ class Pods:
         os.remove(f"{RECORDS}/{pod}.json")
 
     def _write(self, path: str, desired: Desired) -> None:
-        write(path, configuration(desired.network))
+        write_whole(path, configuration(desired.network))
 
     def _make(self, pod: str, desired: Desired) -> None:
         """Start a pod's pause container, and attach the network namespace that it holds."""
         record = {"made_of": desired.made_of(pod), "result": None}
-        write(f"{RECORDS}/{pod}.json", json.dumps(record))
+        write_whole(f"{RECORDS}/{pod}.json", json.dumps(record))
         self._do("run", "--detach", "--null-io", f"--hostname={pod}", desired.pause, pod)
         self.commands.append(f"CNI ADD {pod}")
         result = cni.add(self._run, desired.network, pod, namespace(self._tasks()[pod]))
-        write(f"{RECORDS}/{pod}.json", json.dumps({**record, "result": result}))
+        write_whole(f"{RECORDS}/{pod}.json", json.dumps({**record, "result": result}))
 
     def _start(self, identity: str, desired: Desired) -> None:
         """Start a container in the namespaces of its pod."""

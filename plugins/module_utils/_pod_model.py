@@ -81,6 +81,12 @@ def container_id(pod: str, container: str) -> str:
     return f"{pod}.{container}"
 
 
+def running(listed: str) -> dict[str, int]:
+    """The PIDs of running containers by id, from what `ctr tasks list` prints: id, PID and status below a heading."""
+    rows = [line.split() for line in listed.splitlines()[1:]]
+    return {row[0]: int(row[1]) for row in rows if row[2] == "RUNNING"}
+
+
 def configuration_file(network: Data) -> str:
     """Where a network's configuration list belongs; container runtimes take the first file by name."""
     return f"{NETWORKS}/10-{network['name']}.conflist"

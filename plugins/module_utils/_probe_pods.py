@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a node and its kernel say of pods that were made by hand; prints it as JSON. Changes nothing.
 
-This module util is PRIVATE to the collection. It is sent to a machine as text, so it needs nothing but Python. Nothing
-is taken from what made the pods but the result that the CNI plugins returned.
+This module util is PRIVATE to the collection. It is sent to a machine as text, so beside the model it needs nothing but
+Python. Nothing is taken from what made the pods but the result that the CNI plugins returned.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import subprocess
 import sys
 import typing as t
 
-CONTAINERD_NAMESPACE = "k8s.io"
-RECORDS = "/var/lib/reftopo/pods"
+from ansible_collections.reftopo.lab.plugins.module_utils._pod_model import CONTAINERD_NAMESPACE, RECORDS, running
+
 NAMESPACES = ("net", "ipc", "uts", "pid", "mnt")
 LINKS = ("ip", "-j", "-d", "address", "show")
 ROUTES = ("ip", "-j", "-4", "route", "show")
@@ -41,8 +41,7 @@ def inside(pid: int, *command: str) -> str:
 
 def tasks() -> dict[str, int]:
     """The PIDs of running containers by id."""
-    rows = [line.split() for line in run("ctr", f"--namespace={CONTAINERD_NAMESPACE}", "tasks", "list").splitlines()]
-    return {row[0]: int(row[1]) for row in rows[1:] if row[2] == "RUNNING"}
+    return running(run("ctr", f"--namespace={CONTAINERD_NAMESPACE}", "tasks", "list"))
 
 
 def container(pid: int) -> dict[str, t.Any]:

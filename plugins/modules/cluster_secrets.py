@@ -15,14 +15,16 @@ description:
   - Files are C(pki/ca.crt), C(pki/ca.key), C(token) and C(admin.conf); all but the certificate have mode 0600.
   - Each is made aside and renamed, so that what is there is whole, also after a run that was killed.
   - The machine needs no default route and no container engine for it.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: partial
     details: Files are named, their contents are secret.
+  platform:
+    platforms: posix
 options:
   folder:
     description: Where the files go.

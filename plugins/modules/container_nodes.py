@@ -18,14 +18,16 @@ description:
     replaced since it started is stopped and made again; what was built on a link went with it.
   - A node that was made from another image is refused, as is a container of the same name without the topology's label.
   - Must run as root.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
     details: Shows the nodes' states. Files are named, not shown.
+  platform:
+    platforms: posix
 options:
   owner:
     description: The topology's name; containers carry it in the label C(reftopo.topology).

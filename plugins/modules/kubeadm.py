@@ -15,14 +15,16 @@ description:
   - An interrupted run leaves no record; the next one resets what it finds half done and begins anew. If only the
     playbook was killed and its work on the machine still goes on, the next call waits for that to end.
   - kubeadm applies its configuration only once, so a member whose settings differ is refused, naming both values.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
     details: Files given as O(secrets) are named, their contents are not shown.
+  platform:
+    platforms: posix
 options:
   role:
     description: What the machine is in the cluster.

@@ -28,11 +28,11 @@ requirements:
   - nft, for C(nat), and sysctl, for C(sysctls)
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
+  platform:
+    platforms: posix
 options:
   owner:
     description:
@@ -109,7 +109,7 @@ options:
     description: Network namespaces by name, each with its own C(links), C(routes), C(rules), C(sysctls) and C(nat).
     type: dict
     default: {}
-extends_documentation_fragment: [reftopo.lab.link_body]
+extends_documentation_fragment: [reftopo.lab.link_body, ansible.builtin.action_common_attributes]
 """
 
 EXAMPLES = r"""

@@ -17,13 +17,15 @@ description:
   - Package versions are no part of the key; remove C(node-images) from the cache for newer ones.
   - Must run as root, on the machine that holds the cache. Two runs at once wait for each other; an interrupted one
     leaves a folder C(*.partial) that the next one removes.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
+  platform:
+    platforms: posix
 options:
   cache:
     description: The cache; the image goes to C(node-images/<key>) in it.

@@ -14,14 +14,16 @@ description:
     (C(ssh_host_ed25519_key)), and C(known_hosts) with one line a node.
   - Keys are generated once, by C(ssh-keygen). The folder and the private keys are readable by their owner alone, whom
     the module must run as.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
     details: Names the files, shows none.
+  platform:
+    platforms: posix
 options:
   owner:
     description: The topology's name, used as the keys' comment.

@@ -17,13 +17,15 @@ description:
     made of what is recorded in C(/var/lib/reftopo/pods).
   - A pod whose parts change is made anew. A container that has ended is started again, and where the plugins' C(CHECK)
     finds a pod's network not as they left it, or the pause container has ended, the pod is made anew.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
+  platform:
+    platforms: posix
 options:
   network:
     description:
@@ -85,7 +87,8 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.reftopo.lab.plugins.module_utils._pod_apply import converge, read
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
+from ansible_collections.reftopo.lab.plugins.module_utils._pod_apply import converge
 from ansible_collections.reftopo.lab.plugins.module_utils._pod_model import Desired, PodError, configuration_file
 from ansible_collections.reftopo.lab.plugins.module_utils._pod_plan import configuration
 
@@ -103,7 +106,7 @@ def main() -> None:
     params = module.params
     desired = Desired(params["network"], params["pods"], params["image"], params["pause_image"])
     file = configuration_file(desired.network)
-    before = read(file)
+    before = read_text(file) or ""
     try:
         steps, commands = converge(module.run_command, desired, module.check_mode)
     except PodError as error:

@@ -15,14 +15,16 @@ description:
   - Kernel features are tried, in a network and mount namespace that ends with the trial. Nothing else is touched; the
     kernel may load a module of its own that a trial is the first to use.
   - What cannot be known before the role C(host) has installed a package is reported as C(later), not as good.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: Never changes anything.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
+  platform:
+    platforms: posix
 options:
   name:
     description: The topology's name.

@@ -55,7 +55,7 @@ def test_a_failure_stops_its_node_and_names_it() -> None:
 
 def test_files_get_their_mode_before_their_content(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    node_apply.write(Write(str(path), Seed("secret", 0o600)))
+    node_apply.apply_step(Runner(Recorder()), Write(str(path), Seed("secret", 0o600)))
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["key"]
 

@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Text files that may not be there, and that are written whole or not at all.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def read_text(path: str) -> str | None:
+    """A file's text; None when it does not exist."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write_whole(path: str, text: str, mode: int = 0o666) -> None:
+    """Write a file, and the folders that it needs; whoever reads it meanwhile sees the old one.
+
+    Args:
+        mode: its permissions, of which the process's umask takes some away.
+    """
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    temporary = f"{path}.new"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.replace(temporary, path)
