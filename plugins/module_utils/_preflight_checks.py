@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     LATER,
     PROBLEM,
@@ -63,7 +64,7 @@ def _needed_by(feature: str, topology: Data) -> str:
     cluster = topology.get("cluster", {})
     if feature == cluster.get("proxy_mode"):
         return "cluster.proxy_mode"
-    if feature == {"vxlan": "vxlan", "udp": "tun"}.get(cluster.get("cni", {}).get("backend")):
+    if "cni" in cluster and feature == BACKENDS[cluster["cni"]["backend"]].feature:
         return "cluster.cni.backend"
     if feature in ("nftables", "iptables"):
         return "nodes" if any("cni" in node for node in topology["nodes"].values()) else "namespaces"

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_host_gw, _proof_udp, _proof_vxlan
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import BRIDGE, Claim, Peer, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, Peer, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
@@ -28,7 +29,7 @@ def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
     cluster, others = topology["cluster"], [name for name in topology["nodes"] if name != node]
     backend = BACKENDS[cluster["cni"]["backend"]]
     words = {"device": cluster["cni"]["device"], "pods": cluster["pod_cidr"]}
-    yield Claim(node, "subnet", f"own pods are behind {BRIDGE}", f"ip route show dev {BRIDGE}")
+    yield Claim(node, "subnet", f"own pods are behind {CNI_BRIDGE}", f"ip route show dev {CNI_BRIDGE}")
     for key, title, command in backend.OWN:
         yield Claim(node, key, title.format(**words), command.format(**words))
     for peer in others:
@@ -52,4 +53,4 @@ def claim_faults(claim: Claim, snapshot: Snapshot, topology: Data, known: dict[s
 
 def subnet_faults(snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
     rows = snapshot.rows("routes", dst=own.subnet)
-    return single(f"route to {own.subnet}", rows, {"dev": BRIDGE, "protocol": "kernel"})
+    return single(f"route to {own.subnet}", rows, {"dev": CNI_BRIDGE, "protocol": "kernel"})

@@ -21,7 +21,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import
 UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
 AGENT = ("_probe_dns", "_probe_protocols", "_probe_trace", "_probe_agent")  # the last one runs
 SERVER = ("_probe_server",)
-PODS = ("_probe_pods",)
+PODS = ("_pod_model", "_probe_pods")
 DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
 HELD = "reftopo: held"
 RULES = "ip -4 rule show"
@@ -108,20 +108,22 @@ def hide_routes(subnets: list[str]) -> str:
 
     The routes themselves stay: flannel would put back one that is gone within ten seconds.
     """
-    rules = {
-        action: [f"rule {action} priority 1 to {subnet} unreachable" for subnet in subnets] for action in ("add", "del")
-    }
-    lines = {action: shlex.quote("\n".join(words) + "\n") for action, words in rules.items()}
-    return (
-        f"trap '' HUP PIPE; printf %s {lines['add']} | ip -batch - && echo '{HELD}' >&2; cat >/dev/null; "
-        f"printf %s {lines['del']} | ip -force -batch -"
-    )
+    rules = [f"priority 1 to {subnet} unreachable" for subnet in subnets]
+    hide, unhide = (_batch([f"rule {action} {rule}" for rule in rules], action == "del") for action in ("add", "del"))
+    return _hold(hide, unhide)
 
 
 def break_link(link: str, batch: list[str]) -> str:
     """Take a link down, and repair it when standard input closes."""
-    lines = shlex.quote("\n".join(batch) + "\n")
-    return (
-        f"trap '' HUP PIPE; ip link set dev {link} down && echo '{HELD}' >&2; cat >/dev/null; "
-        f"printf %s {lines} | ip -batch -"
-    )
+    return _hold(f"ip link set dev {link} down", _batch(batch))
+
+
+def _hold(change: str, repair: str) -> str:
+    """Change something, say so, and repair it when standard input closes, however it does."""
+    return f"trap '' HUP PIPE; {change} && echo '{HELD}' >&2; cat >/dev/null; {repair}"
+
+
+def _batch(lines: list[str], go_on: bool = False) -> str:
+    """Lines by one `ip -batch`, which ends at the first that fails or goes on behind it."""
+    text = shlex.quote("".join(f"{line}\n" for line in lines))
+    return f"printf %s {text} | ip {'-force ' if go_on else ''}-batch -"

@@ -18,6 +18,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import home
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot, changes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
@@ -37,18 +38,38 @@ class Control:
     residue: list[str] | None = None
 
 
-def control_names(check: Data) -> tuple[str, str]:
-    """How results name the two states of a check with break."""
-    if "change" in check["break"]:
-        change = title(check["break"]["change"])
-        return change, f"{change}, repaired"
-    if "pod" in check["break"]:
-        return f"{check['break']['pod']} detached", f"{check['break']['pod']} attached again"
-    if "routes" in check["break"]:
-        what = f"routes to pods of {', '.join(check['break']['routes'])}"
-        return f"{what} hidden on {check['break']['node']}", f"{what} back on {check['break']['node']}"
-    node, link, state = (check["break"][key] for key in ("node", "link", "state"))
-    return f"{link} {state} on {node}", f"{link} repaired on {node}"
+class Break(t.NamedTuple):
+    """What a check breaks, in words: its two states, the node if it is one's, what must be as before, and commands.
+
+    `how` breaks the same by hand, `shown` shows whether it is repaired.
+    """
+
+    down: str
+    repaired: str
+    node: str | None
+    what: str
+    how: str
+    shown: str
+
+
+def described(topology: Data, broken: Data) -> Break:
+    """A check's break in words."""
+    if "change" in broken:
+        change = title(broken["change"])
+        plan_again = f"ansible-playbook playbooks/nodes.yml -e topology={topology['name']} --check --diff"
+        return Break(change, f"{change}, repaired", None, "the link state", plan_again, plan_again)
+    if "pod" in broken:
+        pod, how = broken["pod"], f"CNI_COMMAND=DEL CNI_CONTAINERID={broken['pod']} … /opt/cni/bin/…"
+        states = (f"{pod} detached", f"{pod} attached again")
+        return Break(*states, home(topology, pod), f"the network of {pod}", how, "ip address")
+    node = broken["node"]
+    if "routes" in broken:
+        what = f"routes to pods of {', '.join(broken['routes'])}"
+        states = (f"{what} hidden on {node}", f"{what} back on {node}")
+        return Break(*states, node, "ip rule", "ip rule add to … unreachable", "ip rule show")
+    link, state = broken["link"], broken["state"]
+    states = (f"{link} {state} on {node}", f"{link} repaired on {node}")
+    return Break(*states, node, link, f"ip link set {link} down", f"ip route show dev {link}")
 
 
 @contextlib.contextmanager
@@ -117,10 +138,10 @@ def _broken_and_repaired(
     lab: Lab, name: str, breaking: contextlib.AbstractContextManager[Held | None]
 ) -> tuple[list[Outcome], list[Outcome]]:
     """What a check's probes see while it is broken, and afterwards."""
-    down, repaired = control_names(lab.topology["checks"][name])
+    words = described(lab.topology, lab.topology["checks"][name]["break"])
     with held_together(lab.servers()):
         with breaking:
             lab.forget()
-            while_down = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, down, broken=True))
+            while_down = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, words.down, broken=True))
         lab.forget()
-        return while_down, lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, repaired))
+        return while_down, lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, words.repaired))

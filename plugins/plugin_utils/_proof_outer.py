@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet
 
-# Destination ports of what could carry packets in UDP: the kernel's VXLAN and IANA's, flannel's udp.
-TUNNEL_PORTS = {8472, 4789, 8285}
+# Destination ports of what could carry packets in UDP: IANA's VXLAN (RFC 7348 section 8) and flannel's own defaults.
+TUNNEL_PORTS = {4789} | {backend.defaults["port"] for backend in BACKENDS.values() if "port" in backend.defaults}
 IP_IN_IP = "4"  # IANA's protocol number (RFC 2003)
 WAYS = {
     "vxlan": "travels in VXLAN",

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import bridge_name
+from ansible_collections.reftopo.lab.plugins.module_utils._pod_model import container_id
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_cni import plugged_faults, result_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
@@ -67,8 +69,8 @@ def _claims(pod: Pod, topology: Data) -> t.Iterator[Claim]:
     yield Claim(*common, "result", title, f"{enter} ip address")
     for plugin in topology["nodes"][pod.node]["cni"]["plugins"]:
         if plugin["type"] == "bridge":
-            title = f"eth0 of {pod.name} is one end of a veth pair, whose other is a port of {_bridge(plugin)}"
-            yield Claim(*common, "plugged", title, f"ip link show master {_bridge(plugin)}")
+            title = f"eth0 of {pod.name} is one end of a veth pair, whose other is a port of {bridge_name(plugin)}"
+            yield Claim(*common, "plugged", title, f"ip link show master {bridge_name(plugin)}")
     for way in ways(topology, pod):
         what = "answers" if way.open else "refuses"
         title = f"{way.protocol} port {way.port} of {way.target} {what} on the localhost of {way.source}"
@@ -76,16 +78,11 @@ def _claims(pod: Pod, topology: Data) -> t.Iterator[Claim]:
         yield Claim(*common, "localhost", title, ask, way.source, way.target, way.protocol)
 
 
-def _bridge(plugin: Data) -> str:
-    """The bridge of the plugin bridge; cni0 is its default."""
-    return str(plugin.get("bridge", "cni0"))
-
-
 def ways(topology: Data, pod: Pod) -> list[Way]:
     """Each container's ways to the others of its pod, and the control: from it to ports that only other pods have."""
     own = {(protocol, port) for ports in pod.containers.values() for protocol, port in ports.items()}
     return [
-        Way(f"{pod.name}.{name}", f"{other.name}.{peer}", ports[protocol], protocol, other == pod)
+        Way(container_id(pod.name, name), container_id(other.name, peer), ports[protocol], protocol, other == pod)
         for name in pod.containers
         for other in pods(topology)
         for peer, ports in other.containers.items()
@@ -131,7 +128,7 @@ def home(topology: Data, name: str) -> str:
 
 def identities(pod: Pod) -> list[str]:
     """containerd's ids of a pod's containers; that of the pause container is the pod's name."""
-    return [f"{pod.name}.{name}" for name in pod.containers]
+    return [container_id(pod.name, name) for name in pod.containers]
 
 
 def samples(name: str, topology: Data, facts: dict[str, Data]) -> list[Probe]:
@@ -195,13 +192,17 @@ def _localhost_faults(claim: Claim, facts: Data, evidence: Evidence) -> list[str
     """The probe of one way; where it must answer, the container that it asks must be the one that listens there."""
     wanted = (claim.container, claim.peer, claim.protocol)
     asked = [o for o in evidence.outcomes if (o.probe.source.name, o.probe.target.name, o.probe.protocol) == wanted]
+    if not asked:
+        return ["no probe was made"]
     found = [line(o.record) for o in asked if not o.record["ok"]]
-    for outcome in asked if "ok" in (e for o in asked for e in o.probe.expect) else ():
-        port = outcome.probe.target.ports[claim.protocol]
-        pid = facts["containers"][claim.peer]["pid"]
-        sockets = [
-            s for s in facts["networks"][claim.pod]["listening"] if re.search(rf"^{claim.protocol} .*:{port} ", s)
-        ]
-        if not any(f"pid={pid}," in socket for socket in sockets):
-            found.append(f"no socket of {claim.peer} (PID {pid}) listens on {claim.protocol} port {port}")
-    return found if asked else ["no probe was made"]
+    for probe in (o.probe for o in asked if o.probe.expect == ("ok",)):
+        found += _socket_faults(claim, probe.target.ports[claim.protocol], facts)
+    return found
+
+
+def _socket_faults(claim: Claim, port: int, facts: Data) -> list[str]:
+    pid, listening = facts["containers"][claim.peer]["pid"], facts["networks"][claim.pod]["listening"]
+    at_port = [socket for socket in listening if re.search(rf"^{claim.protocol} .*:{port} ", socket)]
+    if any(f"pid={pid}," in socket for socket in at_port):
+        return []
+    return [f"no socket of {claim.peer} (PID {pid}) listens on {claim.protocol} port {port}"]

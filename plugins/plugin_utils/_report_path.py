@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
 
 Data = dict[str, t.Any]
@@ -36,8 +37,8 @@ ON_THE_WIRE = {
 IN_A_NODE = ("inner ethernet", "inner ip", "data")
 IN_A_TUN = ("inner ip", "data")
 AROUND = {
-    "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = 50 bytes around each packet",
-    "udp": "IP 20 + UDP 8 = 28 bytes around each packet",
+    "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = {overhead} bytes around each packet",
+    "udp": "IP 20 + UDP 8 = {overhead} bytes around each packet",
     "host-gw": "nothing around a packet; frames go to the other node",
 }
 
@@ -56,8 +57,8 @@ def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
     ends = _ends(topology, endpoints)
     if ends is None or "cluster" not in topology:
         return None
-    columns = {key for step in _steps(topology, *ends) for key in step.headers}
     steps = _steps(topology, *ends)
+    columns = [key for key in COLUMNS if any(key in step.headers for step in steps)]
     words = f"From {ends[0]['name']} on {ends[0]['node']} to {ends[1]['name']} on {ends[1]['node']}"
     return Picture(
         name="path",
@@ -65,7 +66,7 @@ def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
         description=" ".join(f"{n}. {s.device} ({s.where}){_in_what(s)}." for n, s in enumerate(steps, 1)),
         width=max(NARROWEST, 2 * MARGIN + DEVICE + 40 + sum(COLUMNS[key][0] + 4 for key in columns) - 4),
         height=2 * MARGIN + STEP * len(steps) + 40,
-        shapes=tuple(_shapes(steps, _headers(topology, *ends), _caption(topology))),
+        shapes=tuple(_shapes(steps, columns, _headers(topology, *ends), _caption(topology))),
     )
 
 
@@ -95,13 +96,13 @@ def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
     devices = [[Step(cni["device"], pod["node"], at_device, "tunnel")] if cni["device"] else [] for pod in (origin, to)]
     return [
         Step("eth0", origin["name"], IN_A_NODE, "pod"),
-        Step("cni0", origin["node"], IN_A_NODE, "cni"),
+        Step(CNI_BRIDGE, origin["node"], IN_A_NODE, "cni"),
         *devices[0],
         Step(out, origin["node"], wire, "wire"),
         Step(bridge, f"host, {first['segment']}", wire, "wire"),
         Step(into, to["node"], wire, "wire"),
         *devices[1],
-        Step("cni0", to["node"], IN_A_NODE, "cni"),
+        Step(CNI_BRIDGE, to["node"], IN_A_NODE, "cni"),
         Step("eth0", to["name"], IN_A_NODE, "pod"),
     ]
 
@@ -122,11 +123,10 @@ def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:
 
 def _caption(topology: Data) -> str:
     cni = topology["cluster"]["cni"]
-    return f"{AROUND[cni['backend']]}: MTU {cni['mtu'] + cni['overhead']} outside, {cni['mtu']} in pods"
+    return f"{AROUND[cni['backend']].format_map(cni)}: MTU {cni['mtu'] + cni['overhead']} outside, {cni['mtu']} in pods"
 
 
-def _shapes(steps: list[Step], headers: dict[str, str], caption: str) -> t.Iterator[Shape]:
-    columns = [key for key in COLUMNS if any(key in step.headers for step in steps)]
+def _shapes(steps: list[Step], columns: list[str], headers: dict[str, str], caption: str) -> t.Iterator[Shape]:
     middle = MARGIN + 26 + DEVICE / 2
     first, last = MARGIN + BOX / 2, MARGIN + STEP * (len(steps) - 1) + BOX / 2
     yield Line(((middle, first), (middle, last)), "wire-line")

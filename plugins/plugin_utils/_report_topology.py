@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, bridge_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import (
     BAR,
     CONTAINER,
@@ -78,7 +79,7 @@ def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
 
 def _own_bridge(node: Data, topology: Data) -> str:
     """The bridge of a node's own network configuration, with the subnets that its addresses are of."""
-    names = [plugin.get("bridge", "cni0") for plugin in node["cni"]["plugins"] if plugin["type"] == "bridge"]
+    names = [bridge_name(plugin) for plugin in node["cni"]["plugins"] if plugin["type"] == "bridge"]
     networks = [network for path, network in subnets(topology) if path.startswith(f"nodes.{node['name']}.")]
     return " ".join([*names[:1], *networks]) if names else ""
 
@@ -88,7 +89,7 @@ def _bridge(cluster: Data, pods: list[Data]) -> str:
     if not pods or not pods[0]["address"] or cluster.get("cni", {}).get("name") != "flannel":
         return ""
     first = ipaddress.ip_interface(f"{pods[0]['address']}/{cluster['node_prefix']}")
-    return f"cni0 {first.network}"
+    return f"{CNI_BRIDGE} {first.network}"
 
 
 def _namespace(machine: Data) -> Machine:

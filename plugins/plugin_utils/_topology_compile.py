@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, device_name, with_defaults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import BACKENDS, device_name, with_defaults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
     bridges,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import CNI_BRIDGE, device_name
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, device_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import interfaces
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import BACKENDS, device_name
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, device_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem

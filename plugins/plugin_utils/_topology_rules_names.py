@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import CNI_BRIDGE
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import interfaces
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 

@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     topology = metafunc.config.stash[RESULTS].topology
     checks: dict[str, t.Any] = topology["checks"]
-    overlays = [name for name, check in checks.items() if check.get("mechanism") in BACKENDS]
+    overlays = [name for backend in BACKENDS for name in checked_by(backend, checks)]
     mechanisms = overlays if "cluster" in topology else []
     nodes = list(topology["nodes"])
     groups = plan.groups(topology)
@@ -72,24 +72,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             (*group, state) for group in groups if "break" in checks[group[0]] for state in ("broken", "repaired")
         ],
         "control": [(name,) for name, check in checks.items() if "break" in check],
-        "learned": [
-            (name, claim)
-            for name, check in checks.items()
-            if check.get("mechanism") == "bridge"
-            for claim in learned_claims(topology)
-        ],
-        "translated": [
-            (name, claim)
-            for name, check in checks.items()
-            if check.get("mechanism") == "nat"
-            for claim in nat_claims(topology)
-        ],
-        "anatomy": [
-            (name, claim)
-            for name, check in checks.items()
-            if check.get("mechanism") == "pod"
-            for claim in pod_claims(topology)
-        ],
+        **{
+            fixture: [(name, claim) for name in checked_by(mechanism, checks) for claim in claims_of(topology)]
+            for fixture, mechanism, claims_of in (
+                ("learned", "bridge", learned_claims),
+                ("translated", "nat", nat_claims),
+                ("anatomy", "pod", pod_claims),
+            )
+        },
         "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],
         "claim": [(name, claim) for name in mechanisms for claim in claims(topology)],
         "stream": [(name, stream) for name in mechanisms for stream in streams(topology)],
@@ -104,6 +94,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     }
     for name in set(metafunc.fixturenames) & set(cases):
         metafunc.parametrize(name, cases[name], ids=["/".join(map(case_word, case)) for case in cases[name]])
+
+
+def checked_by(mechanism: str, checks: dict[str, t.Any]) -> list[str]:
+    """The checks of a mechanism."""
+    return [name for name, check in checks.items() if check.get("mechanism") == mechanism]
 
 
 def case_word(value: t.Any) -> str:

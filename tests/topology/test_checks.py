@@ -14,7 +14,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import Learned
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import faults as learned_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control_names
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, described
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import capture_filter
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
@@ -127,22 +127,12 @@ def test_controlled(controlled: tuple[str, str, str, str], controls: t.Callable[
 def test_control(control: tuple[str], lab: Lab, controls: t.Callable[[str], Control], results: Results) -> None:
     """A control must break something, and its repair must leave nothing behind."""
     (name,) = control
-    check, seen = lab.topology["checks"][name], controls(name)
-    down, repaired = control_names(check)
+    broken, seen = lab.topology["checks"][name]["break"], controls(name)
+    words = described(lab.topology, broken)
     lost = [] if any(o.record["observed"] != "ok" for o in seen.broken) else ["every probe still got its answer"]
-    if "change" in check["break"]:
-        where, again = None, "the link state"
-        how = shown = f"ansible-playbook playbooks/nodes.yml -e topology={lab.topology['name']} --check --diff"
-    elif "routes" in check["break"]:
-        where, again, how, shown = check["break"]["node"], "ip rule", "ip rule add to … unreachable", "ip rule show"
-    elif "pod" in check["break"]:
-        pod = check["break"]["pod"]
-        where, again = pods.home(lab.topology, pod), f"the network of {pod}"
-        how, shown = f"CNI_COMMAND=DEL CNI_CONTAINERID={pod} … /opt/cni/bin/…", "ip address"
-        results.claim(Promise(name, f"DEL leaves nothing of {pod}", where, how, down), seen.residue or [])
-    else:
-        where, again = check["break"]["node"], check["break"]["link"]
-        how, shown = f"ip link set {again} down", f"ip route show dev {again}"
-    results.claim(Promise(name, "probes notice", where, how, down), lost)
-    results.claim(Promise(name, f"{again} is as before", where, shown, repaired), seen.left)
+    if seen.residue is not None:
+        title = f"DEL leaves nothing of {broken['pod']}"
+        results.claim(Promise(name, title, words.node, words.how, words.down), seen.residue)
+    results.claim(Promise(name, "probes notice", words.node, words.how, words.down), lost)
+    results.claim(Promise(name, f"{words.what} is as before", words.node, words.shown, words.repaired), seen.left)
     fail(lost + seen.left + (seen.residue or []))

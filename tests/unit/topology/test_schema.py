@@ -9,8 +9,8 @@ import typing as t
 import jsonschema
 import pytest
 import yaml
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_cni import BACKENDS
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
 # Copyright: the reftopo.lab maintainers
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the choice of a network plugin's backend brings with it. PRIVATE to the collection."""
+"""What the choice of a network plugin's backend brings with it, and the bridge of its pods.
+
+This module util is PRIVATE to the collection.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,11 @@ BACKENDS = {
     "host-gw": Backend(),
     "udp": Backend(28, {"port": 8285}, "flannel0", "tun"),
 }
+
+
+def bridge_name(plugin: dict[str, t.Any]) -> str:
+    """The bridge of a configuration of the CNI plugin bridge."""
+    return str(plugin.get("bridge", CNI_BRIDGE))
 
 
 def with_defaults(cni: dict[str, t.Any]) -> dict[str, t.Any]:
