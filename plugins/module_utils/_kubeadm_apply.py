@@ -13,6 +13,7 @@ import fcntl
 import functools
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -46,6 +47,10 @@ LEFTOVERS = (
 EARLY_KUBECONFIG = "/etc/kubernetes/super-admin.conf"
 POLL_INTERVAL = 0.2  # seconds
 KUBEADM = "/usr/bin/kubeadm"
+KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
+NOT_READY = (
+    '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"Interrupted","message":"joins again"}]}}'
+)
 READY = "/readyz"
 
 
@@ -147,7 +152,20 @@ class Applier:
         return stdout
 
     def _reset(self, dummy: str) -> None:
+        if self.desired.role == "worker" and os.path.exists(KUBELET_CONF):
+            self._withdraw()
         self._command(["kubeadm", "reset", "--force"])
+
+    def _withdraw(self) -> None:
+        """Say that this node is not Ready, as the kubelet may of its own node.
+
+        A join that was interrupted late leaves a kubelet that makes the node Ready, and kubeadm refuses to join under
+        the name of a Ready node (cmd/kubeadm/app/cmd/phases/join/kubelet.go). Where this fails kubeadm tells why.
+        """
+        kubectl = ("kubectl", f"--kubeconfig={KUBELET_CONF}", "--request-timeout=5s")
+        name = socket.gethostname()
+        self.run(["systemctl", "stop", "kubelet"])
+        self.run([*kubectl, "patch", "node", name, "--subresource=status", f"--patch={NOT_READY}"])
 
     def _write(self, path: str) -> None:
         mode = 0o600 if path in self.desired.secrets else 0o644

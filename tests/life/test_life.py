@@ -116,6 +116,12 @@ def test_two_topologies_at_once(neighbour: residue.Snapshot, a: Topology, b: Top
     assert changes(neighbour, a) != []
 
 
+def test_a_join_that_was_interrupted_when_the_node_was_ready_already(b: Topology):
+    sh("podman", "exec", b.container("w1"), "rm", "/etc/kubernetes/reftopo/member.json")
+    assert set(b.up().changed) == {"w1.life-b"}
+    assert b.ready()
+
+
 def test_destroy_without_the_file_leaves_the_neighbour_alone(neighbour: residue.Snapshot, a: Topology, b: Topology):
     b.forget()
     assert b.destroy().changed == {"localhost": 3}
