@@ -47,7 +47,9 @@ LEFTOVERS = (
 EARLY_KUBECONFIG = "/etc/kubernetes/super-admin.conf"
 POLL_INTERVAL = 0.2  # seconds
 KUBEADM = "/usr/bin/kubeadm"
-KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
+# What the kubelet shows the API: its certificate and key, and the authority that it trusts.
+KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+AUTHORITY = "/etc/kubernetes/pki/ca.crt"
 NOT_READY = (
     '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"Interrupted","message":"joins again"}]}}'
 )
@@ -152,20 +154,30 @@ class Applier:
         return stdout
 
     def _reset(self, dummy: str) -> None:
-        if self.desired.role == "worker" and os.path.exists(KUBELET_CONF):
+        if self.desired.role == "worker" and os.path.exists(KUBELET_CERTIFICATE):
             self._withdraw()
         self._command(["kubeadm", "reset", "--force"])
 
     def _withdraw(self) -> None:
-        """Say that this node is not Ready, as the kubelet may of its own node.
+        """Say that this node is not Ready, as its kubelet may: it may change the status of its node, not read it.
 
         A join that was interrupted late leaves a kubelet that makes the node Ready, and kubeadm refuses to join under
         the name of a Ready node (cmd/kubeadm/app/cmd/phases/join/kubelet.go). Where this fails kubeadm tells why.
         """
-        kubectl = ("kubectl", f"--kubeconfig={KUBELET_CONF}", "--request-timeout=5s")
-        name = socket.gethostname()
-        self.run(["systemctl", "stop", "kubelet"])
-        self.run([*kubectl, "patch", "node", name, "--subresource=status", f"--patch={NOT_READY}"])
+        self._command(["systemctl", "stop", "kubelet"])
+        url = f"https://{self.endpoint}/api/v1/nodes/{socket.gethostname()}/status"
+        headers = {"Content-Type": "application/strategic-merge-patch+json"}
+        with contextlib.suppress(OSError):
+            open_url(
+                url,
+                data=NOT_READY,
+                headers=headers,
+                method="PATCH",
+                use_proxy=False,
+                timeout=5,
+                client_cert=KUBELET_CERTIFICATE,
+                ca_path=AUTHORITY,
+            ).close()
 
     def _write(self, path: str) -> None:
         mode = 0o600 if path in self.desired.secrets else 0o644

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -10,27 +12,38 @@ from ansible_collections.reftopo.lab.plugins.module_utils import _kubeadm_apply 
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import Desired
 
 RESET = ["kubeadm reset --force"]
-WITHDRAW = [
-    "systemctl stop kubelet",
-    "kubectl --kubeconfig={} --request-timeout=5s patch node w1 --subresource=status --patch=" + apply.NOT_READY,
-]
+PATCH = "PATCH https://192.0.2.1:6443/api/v1/nodes/w1/status " + apply.NOT_READY
+WITHDRAW = ["systemctl stop kubelet", PATCH]
 
 
-@pytest.mark.parametrize(
-    ("role", "joined", "expected"),
-    [("worker", True, WITHDRAW + RESET), ("worker", False, RESET), ("control-plane", True, RESET)],
-)
-def test_reset(role: str, joined: bool, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    conf = tmp_path / "kubelet.conf"
+CASES = {
+    "a worker that got as far as a certificate": ("worker", True, WITHDRAW + RESET),
+    "a worker that did not": ("worker", False, RESET),
+    "a control plane, whose API goes with it": ("control-plane", True, RESET),
+}
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_reset(case: str, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    role, joined, expected = CASES[case]
+    certificate = tmp_path / "kubelet-client-current.pem"
     if joined:
-        conf.touch()
-    ran: list[str] = []
+        certificate.touch()
+    done: list[str] = []
 
     def run(argv: list[str]) -> tuple[int, str, str]:
-        ran.append(" ".join(argv))
-        return (1 if "kubectl" in argv else 0), "", "refused: kubeadm itself will tell why"
+        done.append(" ".join(argv))
+        return 0, "", ""
 
-    monkeypatch.setattr(apply, "KUBELET_CONF", str(conf))
+    def open_url(url: str, data: str, method: str, **dummy: object) -> io.BytesIO:
+        done.append(f"{method} {url} {data}")
+        if refused:  # kubeadm itself will tell why
+            raise urllib.error.URLError("refused")
+        return io.BytesIO()
+
+    monkeypatch.setattr(apply, "KUBELET_CERTIFICATE", str(certificate))
+    monkeypatch.setattr(apply, "open_url", open_url)
     monkeypatch.setattr(apply.socket, "gethostname", lambda: "w1")
     apply.Applier(run, Desired(role, {}, {}, {}), "192.0.2.1:6443", 1)._reset("")
-    assert ran == [line.replace("{}", str(conf)) for line in expected]
+    assert done == expected
