@@ -113,6 +113,16 @@ def hide_routes(subnets: list[str]) -> str:
     return _hold(hide, unhide)
 
 
+def deafen(address: str, port: int) -> str:
+    """Let the pod with an address refuse a TCP port, as if nothing listened there, until standard input closes."""
+    match = f"ip -n $n -4 -o address | grep -q ' {address}/' && echo $n"
+    table, nft = "ip reftopo-deaf", "ip netns exec $pod nft"
+    chain = f"add table {table}; add chain {table} input {{ type filter hook input priority 0; }}"
+    rule = f"add rule {table} input tcp dport {port} reject with tcp reset"
+    find = f"pod=$(for n in $(ip netns list | cut -d' ' -f1); do {match}; done)"
+    return _hold(f"{find}; {nft} '{chain}; {rule}'", f"{nft} delete table {table}")
+
+
 def break_link(link: str, batch: list[str]) -> str:
     """Take a link down, and repair it when standard input closes."""
     return _hold(f"ip link set dev {link} down", _batch(batch))

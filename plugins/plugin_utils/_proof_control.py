@@ -8,21 +8,29 @@ This plugin util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_cni as cni
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as proxy_deaf
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import home
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot, changes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import title
+
+READY_TIMEOUT = 15.0  # seconds until rules must follow a pod: the kubelet asks it each second
+SETTLE_PAUSE = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,3 +153,28 @@ def _broken_and_repaired(
             while_down = lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, words.down, broken=True))
         lab.forget()
         return while_down, lab.ask(plan.reach_probes(lab.topology, name, lab.endpoints, words.repaired))
+
+
+def deaf(lab: Lab, name: str) -> proxy_deaf.Deaf:
+    """Let a pod refuse, see the rules follow, ask the services that have it as endpoint, and let it listen again."""
+    pods = lab.endpoints["pods"]
+    pod = next(one for one in pods if one.name == proxy_deaf.chosen(lab.topology))
+    with lab.machines[pod.machine].held(commands.deafen(pod.address, plan.SERVER_PORTS["tcp"]), commands.HELD):
+        refusing = _settled(lab, pod, listens=False)
+        control = f"{pod.name} does not listen"
+        outcomes = lab.ask(proxy_deaf.probes(name, lab.endpoints, lab.services, control))
+    return proxy_deaf.Deaf(pod, outcomes, refusing, _settled(lab, pod, listens=True), pods)
+
+
+def _settled(lab: Lab, pod: Endpoint, listens: bool) -> dict[str, View]:
+    """The nodes' rules once they follow from whether a pod listens; as they are when they do not in time."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    while True:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            asked = pool.submit(lab.objects_now)
+            snapshots = lab.snapshots()
+        views = lab.views(services(asked.result()), snapshots)
+        wrong = any(proxy_deaf.rule_faults(view, pod, listens) for view in views.values())
+        if not wrong or time.monotonic() > deadline:
+            return views
+        time.sleep(SETTLE_PAUSE)

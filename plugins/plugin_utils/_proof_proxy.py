@@ -22,12 +22,12 @@ def proxy_title(topology: Data) -> tuple[str, str]:
     return f"kube-proxy translates the service in mode {mode} alone", command
 
 
-def nftables_entries(snapshot: Snapshot) -> set[tuple[str, str, int]]:
-    """Address, protocol and port of each service in kube-proxy's map."""
+def nftables_entries(snapshot: Snapshot, name: str = "service-ips") -> set[tuple[str, str, int]]:
+    """Address, protocol and port of each service in a map of kube-proxy's; a key with a comment is one level deeper."""
     objects = json.loads(snapshot.text("nft"))["nftables"]
-    maps = [item["map"] for item in objects if item.get("map", {}).get("name") == "service-ips"]
-    keys = [element[0]["concat"] for one in maps if one["table"] == "kube-proxy" for element in one.get("elem", [])]
-    return {tuple(key) for key in keys}
+    maps = [item["map"] for item in objects if item.get("map", {}).get("name") == name]
+    keys = [element[0] for one in maps if one["table"] == "kube-proxy" for element in one.get("elem", [])]
+    return {tuple(key.get("elem", {"val": key})["val"]["concat"]) for key in keys}
 
 
 def iptables_entries(snapshot: Snapshot) -> set[tuple[str, str, int]]:

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import pathlib
 import time
+import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import summary
+
+T = t.TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +56,18 @@ class Results:
         """Note an assert that could not even be tried: it is no pass."""
         found = {"ok": False, "detail": why, "error": True}
         self.asserts.append({**dataclasses.asdict(Promise(check, name, None, "")), **found})
+
+    def once(self, phase: str, make: t.Callable[[str], T]) -> t.Callable[[str], T]:
+        """What is made for a check when it is first asked for; how long it took is a phase, named with the check."""
+
+        @functools.cache
+        def of(name: str) -> T:
+            began = time.monotonic()
+            made = make(name)
+            self.phases.append({"name": phase.format(name), "seconds": round(time.monotonic() - began, 1)})
+            return made
+
+        return of
 
     def data(self) -> Data:
         """The contents of results.json."""

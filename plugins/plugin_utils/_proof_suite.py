@@ -21,12 +21,15 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as proxy_asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import BACKENDS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import Service, services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
@@ -49,14 +52,20 @@ class Lab:
         """The machines that are nodes."""
         return [self.machines[name] for name in self.topology["nodes"]]
 
+    def kubectl(self, arguments: str) -> str:
+        """What kubectl prints, run on a control plane node, in the test workload's namespace."""
+        control_plane = self.machines[self.topology["cluster"]["control_plane"][0]]
+        return control_plane.run(f"{KUBECTL} --namespace={plan.WORKLOAD} {arguments}")
+
     @functools.cached_property
     def objects(self) -> list[Data]:
-        """The cluster's nodes, and the pods and services of the test workload."""
-        if "cluster" not in self.topology:
-            return []
-        control_plane = self.machines[self.topology["cluster"]["control_plane"][0]]
-        command = f"{KUBECTL} --namespace={plan.WORKLOAD} get nodes,pods,services -o json"
-        return t.cast("list[Data]", json.loads(control_plane.run(command))["items"])
+        """The cluster's nodes, and the pods, services and endpoints of the test workload."""
+        return self.objects_now() if "cluster" in self.topology else []
+
+    def objects_now(self) -> list[Data]:
+        """The same as it is now."""
+        command = "get nodes,pods,services,endpointslices -o json"
+        return t.cast("list[Data]", json.loads(self.kubectl(command))["items"])
 
     @functools.cached_property
     def peers(self) -> dict[str, Peer]:
@@ -68,6 +77,19 @@ class Lab:
         """Every endpoint by kind."""
         found = plan.endpoints(self.topology, self.objects)
         return {**found, "pods": pod_proof.endpoints(self.topology, self.pods)} if self.pods else found
+
+    @functools.cached_property
+    def services(self) -> dict[str, Service]:
+        """The services of the test workload by name."""
+        return services(self.objects)
+
+    def views(self, found: dict[str, Service], snapshots: dict[str, Snapshot]) -> dict[str, View]:
+        """What claims on kube-proxy's rules are judged by, by node."""
+        pods = self.endpoints["pods"]
+        return {
+            node: View(self.topology, snapshot, found, [pod for pod in pods if pod.node == node])
+            for node, snapshot in snapshots.items()
+        }
 
     @functools.cached_property
     def tunnels(self) -> dict[str, tunnel.Tunnel]:
@@ -161,6 +183,8 @@ def healthy_probes(lab: Lab) -> list[Probe]:
     for name, check in lab.topology["checks"].items():
         if check.get("mechanism") in BACKENDS and lab.tunnels:
             probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
+        elif check.get("mechanism") == "proxy":
+            probes += proxy_asked.first_probes(lab.topology, name, lab.endpoints, lab.services)
         elif check.get("mechanism") == "pod":
             probes += pod_proof.samples(name, lab.topology, lab.pods)
         elif check.get("mechanism") in BACKENDS:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
-import time
 import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as served
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as unheard
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as ruled
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import BACKENDS, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import claims as learned_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
@@ -78,6 +80,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 ("learned", "bridge", learned_claims),
                 ("translated", "nat", nat_claims),
                 ("anatomy", "pod", pod_claims),
+                ("ruled", "proxy", ruled.claims),
+                ("served", "proxy", served.claims),
+                ("unheard", "proxy", unheard.claims),
             )
         },
         "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],
@@ -171,9 +176,7 @@ def lab(pytestconfig: pytest.Config, results: Results) -> t.Iterator[suite.Lab]:
 @pytest.fixture(scope="session")
 def healthy(lab: suite.Lab, results: Results) -> Evidence:
     """Everything asked of the lab as it is, and captured."""
-    began = time.monotonic()
-    evidence = suite.healthy(lab)
-    results.phases.append({"name": "probes and captures", "seconds": round(time.monotonic() - began, 1)})
+    evidence = results.once("{}", lambda _phase: suite.healthy(lab))("probes and captures")
     reached = [o.record for o in evidence.outcomes if "mechanism" not in results.topology["checks"][o.probe.check]]
     results.probes.extend(reached)
     return evidence
@@ -185,16 +188,48 @@ def snapshots(lab: suite.Lab) -> dict[str, t.Any]:
 
 
 @pytest.fixture(scope="session")
+def views(lab: suite.Lab, snapshots: dict[str, t.Any]) -> dict[str, ruled.View]:
+    """What claims on kube-proxy's rules are judged by, by node."""
+    return lab.views(lab.services, snapshots)
+
+
+@pytest.fixture(scope="session")
+def services(
+    lab: suite.Lab, results: Results, healthy: Evidence, snapshots: dict[str, t.Any]
+) -> t.Callable[[str], served.Asked]:
+    """What services were asked for a check; its first probes are among those of the healthy lab.
+
+    The rest is not captured: so many connections would make every claim on the wire slow to judge.
+    """
+
+    def make(name: str) -> served.Asked:
+        outcomes = [o for o in healthy.outcomes if o.probe.check == name]
+        outcomes += lab.ask(served.probes(lab.topology, name, lab.endpoints, lab.services))
+        return served.Asked(lab.topology, outcomes, snapshots, healthy.pods)
+
+    return results.once("{}", make)
+
+
+@pytest.fixture(scope="session")
+def deafness(
+    lab: suite.Lab, results: Results, services: t.Callable[[str], served.Asked], views: dict[str, ruled.View]
+) -> t.Callable[[str], unheard.Deaf]:
+    """What came of a pod that does not listen, for a check; everything else is asked and read first."""
+
+    def make(name: str) -> unheard.Deaf:
+        services(name)
+        return deaf(lab, name)
+
+    return results.once("{}, with a pod that does not listen", make)
+
+
+@pytest.fixture(scope="session")
 def controls(lab: suite.Lab, results: Results, healthy: Evidence) -> t.Callable[[str], Control]:
-    """The control of a check, made once. The healthy lab is asked first."""
-    made: dict[str, Control] = {}
+    """The control of a check. The healthy lab is asked first."""
 
-    def of(name: str) -> Control:
-        if name not in made:
-            began = time.monotonic()
-            made[name] = control(lab, name)
-            results.phases.append({"name": name, "seconds": round(time.monotonic() - began, 1)})
-            results.probes.extend(o.record for o in (*made[name].broken, *made[name].repaired))
-        return made[name]
+    def make(name: str) -> Control:
+        made = control(lab, name)
+        results.probes.extend(o.record for o in (*made.broken, *made.repaired))
+        return made
 
-    return of
+    return results.once("{}", make)

@@ -8,6 +8,9 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pods
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as served_proof
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as deaf_proof
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as ruled_proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnels
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults
@@ -82,6 +85,24 @@ def test_translated(translated: tuple[str, nat.Claim], lab: Lab, healthy: wire.E
 def test_anatomy(anatomy: tuple[str, pods.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
     name, promised = anatomy
     faults = pods.faults(promised, lab.pods[promised.node], healthy)
+    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+
+
+def test_ruled(ruled: tuple[str, Claim], views: dict[str, ruled_proof.View], results: Results) -> None:
+    name, promised = ruled
+    faults = ruled_proof.faults(promised.key, views[promised.node])
+    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+
+
+def test_served(served: tuple[str, Claim], services: t.Callable[[str], served_proof.Asked], results: Results) -> None:
+    name, promised = served
+    faults = served_proof.faults(promised, services(name))
+    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+
+
+def test_unheard(unheard: tuple[str, Claim], deafness: t.Callable[[str], deaf_proof.Deaf], results: Results) -> None:
+    name, promised = unheard
+    faults = deaf_proof.faults(promised, deafness(name))
     settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
 
 

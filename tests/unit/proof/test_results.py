@@ -45,6 +45,13 @@ def test_cases_that_did_not_run_are_counted(results):
     assert results.data()["summary"]["skipped"] == 7
 
 
+def test_a_phase_is_made_and_noted_once_for_a_check(results):
+    made: list[str] = []
+    once = results.once("{}, broken", lambda name: made.append(name) or len(made))
+    assert [once("a"), once("b"), once("a")] == [1, 2, 1]
+    assert [phase["name"] for phase in results.phases[-2:]] == ["a, broken", "b, broken"]
+
+
 def test_the_file_is_private_and_the_report_takes_it(results, tmp_path):
     results.claim(PROMISE, [])
     path = tmp_path / "report/results.json"
