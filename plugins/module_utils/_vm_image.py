@@ -28,12 +28,21 @@ DISK_SIZE = "20G"  # of which a new image takes what is in it
 MODULES = "usr/lib/modules"
 STARTED = ("vmlinux", "initrd", "disk.raw")  # the files that VMs start from
 
-# Kernel command line of a VM node; whoever starts one adds `systemd.machine_id=`, without which each start has another
+# Kernel command line of a VM node, to which whoever starts one adds `systemd.machine_id=`: most of it is for machines
+# that emulate. The initrd knows the root file system.
 COMMAND_LINE = " ".join(
     (
         "console=ttyS0",
         "quiet",
-        "panic=1",  # restarts: a node that hangs would not be missed
+        "panic=1",  # starts again after a second: nobody looks at a node that stands still
+        "mitigations=off",  # a lab's processes need no protection from each other, and it costs each system call
+        "init_on_alloc=0",
+        "lsm=capability",  # AppArmor has no profiles here, and systemd would compile a program for the bpf module
+        "rcupdate.rcu_expedited=1",  # a grace period is a wait for all CPUs, of which systemd's cgroups cause hundreds
+        "cryptomgr.notests",
+        # Emulated timers are late when the machine is busy. That is no reason to give up or to take slower ones.
+        "no_timer_check",
+        "tsc=reliable",
     )
 )
 
@@ -127,8 +136,8 @@ def kernel_payload(image: bytes, name: str) -> bytes:
     start = (image[_SETUP_SECTORS] + 1) * 512 + offset
     # The last four bytes are the uncompressed length, which is for the kernel's own decompressor.
     payload = image[start : start + length - 4]
-    if len(payload) != length - 4:
-        raise NodeError(f"{name} ends before its payload does. Remove its folder and run again.")
+    if not payload or len(payload) != length - 4:
+        raise NodeError(f"{name} lacks its payload of {length} bytes. Remove vm-images from the cache and run again.")
     if not payload.startswith(_ZSTD):
         raise NodeError(f"{name} is not compressed with zstd: its payload starts with {payload[:4].hex()}.")
     return payload
