@@ -175,6 +175,8 @@ def staging_commands(recipe: VmRecipe, kernel: str, release: str, staging: str) 
         ["cp", "--archive", "--link", store, f"{staging}/var/lib/containerd"],
         ["mkdir", "--parents", f"{staging}/{MODULES}"],
         ["cp", "--archive", "--link", f"{kernel}/{MODULES}/{release}", f"{staging}/{MODULES}/"],
+        # kubeadm's preflight checks read what the kernel was made with.
+        ["cp", "--archive", "--link", f"{kernel}/boot/config-{release}", f"{staging}/boot/"],
         ["cp", "--recursive", "--remove-destination", os.path.join(recipe.files, "rootfs", "."), staging],
         ["chroot", staging, "depmod", release],
         ["chroot", staging, "systemctl", "--quiet", "preset-all"],

@@ -101,7 +101,7 @@ NAMES = {
     "apt-config": Machine.nothing,
 }
 KERNEL = ["apt-get", "apt-config", "mmdebstrap"]
-STAGING = ["cp", "cp", "mkdir", "cp", "cp", "chroot", "chroot", "chroot"]
+STAGING = ["cp", "cp", "mkdir", "cp", "cp", "cp", "chroot", "chroot", "chroot"]
 IMAGE = [*STAGING, "zstd", "pack-initrd", "rm", "mke2fs", "rm"]
 
 
