@@ -58,11 +58,11 @@ class Recipe:
 
     def base_key(self) -> str:
         """Key of the packages' root file system, shared by images of different artifacts."""
-        return _digest({"suite": self.suite, "architecture": self.architecture, "packages": sorted(self.packages)})
+        return digest({"suite": self.suite, "architecture": self.architecture, "packages": sorted(self.packages)})
 
     def key(self) -> str:
         """Key of the image."""
-        return _digest(
+        return digest(
             {
                 "base": self.base_key(),
                 "artifacts": self.manifest["key"],
@@ -76,7 +76,8 @@ class Recipe:
         return next(name for name in self.manifest["images"] if name.split(":")[0].endswith("/pause"))
 
 
-def _digest(value: t.Mapping[str, t.Any]) -> str:
+def digest(value: t.Mapping[str, t.Any]) -> str:
+    """A key of what something is made of."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
 
 

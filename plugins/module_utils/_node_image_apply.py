@@ -1,27 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes node images in the cache. A folder under its final name is complete; unfinished ones end in ``.partial``.
+"""Makes node images in the cache.
 
 This module util is PRIVATE to the collection.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import glob
 import json
 import os
-import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._image_cache import ImageCache
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image import (
     CONTAINERD,
-    TARGETS,
     Recipe,
-    apt_options,
     base_commands,
-    debian_mirror,
     image_commands,
     import_command,
     sandbox_config,
@@ -38,12 +32,11 @@ class ImageBuilder:
 
     def __init__(self, recipe: Recipe, cache: str, mirror: str, runner: Runner) -> None:
         self.recipe = recipe
-        self.cache = cache
         self.mirror = mirror
         self.runner = runner
-        self.images = os.path.join(cache, "node-images")
-        self.path = os.path.join(self.images, recipe.key())
-        self.base = os.path.join(self.images, f"base-{recipe.base_key()}")
+        self.cache = ImageCache(cache, "node-images", runner)
+        self.path = os.path.join(self.cache.images, recipe.key())
+        self.base = os.path.join(self.cache.images, f"base-{recipe.base_key()}")
 
     def complete(self) -> bool:
         """Whether there is nothing to do."""
@@ -55,31 +48,18 @@ class ImageBuilder:
         Raises:
             NodeError: a command failed.
         """
-        os.makedirs(self.images, exist_ok=True)
-        with self._lock():
+        with self.cache.lock():
             if self.complete():
                 return False
-            for leftover in glob.glob(os.path.join(glob.escape(self.images), "*.partial")):
-                self.runner.change(["rm", "--recursive", "--force", "--one-file-system", leftover])
+            self.cache.remove_partials()
             if not os.path.isdir(self.base):
                 self._build_base()
             self._build_image()
         return True
 
-    @contextlib.contextmanager
-    def _lock(self) -> t.Iterator[None]:
-        with open(os.path.join(self.images, "lock"), "w", encoding="utf-8") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
-
-    def _progress(self, text: str) -> None:
-        with open(os.path.join(self.cache, "progress"), "w", encoding="utf-8") as stream:
-            stream.write(f"{text}\n")
-
     def _build_base(self) -> None:
-        self._progress("1/3 Debian packages of the node image")
-        mirror = self.mirror or debian_mirror(self.runner.read(["apt-get", "indextargets", f"--format={TARGETS}"]))
-        options = apt_options(self.runner.read(["apt-config", "dump"]))
+        self.cache.progress("1/3 Debian packages of the node image")
+        mirror, options = self.cache.package_source(self.mirror)
         partial = f"{self.base}.partial"
         for command in base_commands(self.recipe, partial, mirror, options):
             self.runner.change(command)
@@ -89,12 +69,12 @@ class ImageBuilder:
         partial = f"{self.path}.partial"
         rootfs = os.path.join(partial, "rootfs")
         os.mkdir(partial)
-        self._progress("2/3 binaries and settings of the node image")
+        self.cache.progress("2/3 binaries and settings of the node image")
         for command in image_commands(self.recipe, self.base, rootfs):
             self.runner.change(command)
         with open(f"{rootfs}/etc/containerd/sandbox.toml", "w", encoding="utf-8") as stream:
             stream.write(sandbox_config(self.recipe))
-        self._progress("3/3 container images of the node image")
+        self.cache.progress("3/3 container images of the node image")
         store = os.path.join(partial, "containerd")
         ready = self.runner.change(import_command(self.recipe, rootfs, store)).split()
         missing = sorted(set(self.recipe.manifest["images"]) - set(ready))

@@ -126,7 +126,7 @@ def test_an_interrupted_build_is_resumed(machine: Machine, tmp_path: Path, fails
     with pytest.raises(NodeError, match="interrupted"):
         image.build()
     assert not image.complete()
-    leftovers = [path.name for path in Path(image.images).glob("*.partial")]
+    leftovers = [path.name for path in Path(image.cache.images).glob("*.partial")]
     machine.fails, machine.ran = "", []
     assert image.build()
     assert machine.ran == ["rm"] * len(leftovers) + again + IMAGE
