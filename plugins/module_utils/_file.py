@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Text files that may not be there, and that are written whole or not at all.
+"""Files that may not be there, and that are written whole or not at all.
 
 This module util is PRIVATE to the collection.
 """
@@ -20,7 +20,7 @@ def read_text(path: str) -> str | None:
         return None
 
 
-def write_whole(path: str, text: str, mode: int = 0o666) -> None:
+def write_whole(path: str, content: str | bytes, mode: int = 0o666) -> None:
     """Write a file, and the folders that it needs; whoever reads it meanwhile sees the old one.
 
     Args:
@@ -28,6 +28,6 @@ def write_whole(path: str, text: str, mode: int = 0o666) -> None:
     """
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     temporary = f"{path}.new"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
-        stream.write(text)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
     os.replace(temporary, path)

@@ -64,29 +64,34 @@ def ssh_problem(address: str, timeout: float) -> str | None:
     return None if greeting == SSH_GREETING else f"greeted with {greeting!r}"
 
 
-def wait_for_ssh(runner: Runner, nodes: t.Iterable[Node], timeout: float) -> None:
+def wait_for_ssh(addresses: t.Mapping[str, str], timeout: float, explain: t.Callable[[str], str]) -> None:
     """Wait until SSH answers on all nodes.
 
     Args:
+        addresses: by node.
         timeout: seconds, for all nodes together.
+        explain: what there is to see of a node that does not answer.
 
     Raises:
-        NodeError: it does not; shows the end of the nodes' journals.
+        NodeError: it does not.
     """
     deadline = time.monotonic() + timeout
-    for node in nodes:
-        while problem := ssh_problem(node.address, timeout=1):
+    for name, address in addresses.items():
+        while problem := ssh_problem(address, timeout=1):
             if time.monotonic() > deadline:
                 raise NodeError(
-                    f"nodes.{node.name}: SSH at {node.address} does not answer within {timeout:g} s: {problem}.\n"
-                    f"The end of its journal:\n{_journal(runner, node)}\n"
-                    f"Look further: podman exec {node.container} systemctl --failed; podman logs {node.container}"
+                    f"nodes.{name}: SSH at {address} does not answer within {timeout:g} s: {problem}.\n{explain(name)}"
                 )
             time.sleep(POLL_INTERVAL)
 
 
-def _journal(runner: Runner, node: Node) -> str:
+def journal(runner: Runner, node: Node) -> str:
+    """The end of a container's journal, and where to look further."""
     try:
-        return runner.read(["podman", "exec", node.container, "journalctl", f"--lines={JOURNAL_LINES}", "--no-pager"])
+        end = runner.read(["podman", "exec", node.container, "journalctl", f"--lines={JOURNAL_LINES}", "--no-pager"])
     except NodeError as error:
-        return str(error)
+        end = str(error)
+    return (
+        f"The end of its journal:\n{end}\n"
+        f"Look further: podman exec {node.container} systemctl --failed; podman logs {node.container}"
+    )

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
-from ansible_collections.reftopo.lab.plugins.module_utils._node_apply import apply, apply_step, wait_for_ssh
-from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Node, Observed, Seed, Step, container_name
+from ansible_collections.reftopo.lab.plugins.module_utils._node_apply import apply, apply_step, journal, wait_for_ssh
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import Result, node_files, own_nodes, result
+from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Node, Observed, Step, container_name
 from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import (
     observe_containers,
     observe_image,
@@ -22,7 +22,6 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import (
     observe_node,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._node_plan import (
-    HOST_KEY,
     conflicts,
     plan,
     plan_absent,
@@ -30,31 +29,14 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_plan import (
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 
-Result = dict[str, t.Any]
-
-
-def hosts_file(addresses: t.Mapping[str, str]) -> str:
-    """/etc/hosts with all nodes (name to address)."""
-    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
-    lines += [f"{address} {name}" for name, address in addresses.items()]
-    return "\n".join(lines) + "\n"
-
 
 def wanted_nodes(params: t.Mapping[str, t.Any]) -> dict[str, Node]:
-    """The nodes of the module's parameters.
+    """The containers among the nodes of the module's parameters.
 
     Raises:
         NodeError: a node lacks a key.
     """
-    lacking = [
-        f"nodes.{name}.{key}: missing. Give the node as the compiled topology has it."
-        for name, node in params["nodes"].items()
-        for key in ("netns", "address")
-        if key not in node
-    ]
-    if lacking:
-        raise NodeError("\n".join(lacking))
-    seeds = _seeds(params)
+    own, files = own_nodes(params, "container", ("netns", "address")), node_files(params)
     return {
         name: Node(
             name=name,
@@ -62,21 +44,10 @@ def wanted_nodes(params: t.Mapping[str, t.Any]) -> dict[str, Node]:
             netns=f"/run/netns/{node['netns']}",
             address=node["address"],
             folder=os.path.join(params["cache"], "nodes", params["owner"], name),
-            seeds=seeds,
+            seeds=files,
             peers=tuple(interface["peer"] for interface in node.get("interfaces", {}).values()),
         )
-        for name, node in params["nodes"].items()
-    }
-
-
-def _seeds(params: t.Mapping[str, t.Any]) -> dict[str, Seed]:
-    """The files that differ from the image's. Keys that do not exist yet are empty."""
-    keys = params["state_dir"]
-    return {
-        "/etc/hosts": Seed(hosts_file({name: node["address"] for name, node in params["nodes"].items()})),
-        "/etc/resolv.conf": Seed(f"nameserver {params['nameserver']}\n"),
-        "/root/.ssh/authorized_keys": Seed(read_text(f"{keys}/id_ed25519.pub") or "", 0o600),
-        HOST_KEY: Seed(read_text(f"{keys}/ssh_host_ed25519_key") or "", 0o600),
+        for name, node in own.items()
     }
 
 
@@ -111,9 +82,10 @@ def converge_present(params: t.Mapping[str, t.Any], runner: Runner, check_mode: 
     if not check_mode:
         if commands:
             apply(runner, plans)
-        wait_for_ssh(runner, nodes.values(), params["timeout"])
+        addresses = {name: node.address for name, node in nodes.items()}
+        wait_for_ssh(addresses, params["timeout"], lambda name: journal(runner, nodes[name]))
         after = _describe(_observe(nodes, runner)) if commands else before
-    return _result(commands, before, after)
+    return result(commands, before, after)
 
 
 def converge_absent(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> Result:
@@ -137,14 +109,4 @@ def converge_absent(params: t.Mapping[str, t.Any], runner: Runner, check_mode: b
         "mounts": mounts,
         "folders": folders,
     }
-    return _result([str(step) for step in steps], before, {"containers": [], "mounts": [], "folders": []})
-
-
-def _result(commands: list[str], before: Result, after: Result) -> Result:
-    return {
-        "changed": bool(commands),
-        "before": before,
-        "after": after,
-        "commands": commands,
-        "diff": {"before": before, "after": after},
-    }
+    return result([str(step) for step in steps], before, {"containers": [], "mounts": [], "folders": []})

@@ -55,7 +55,7 @@ class Node:
 class Seed:
     """Content and mode of a file that differs from the image's."""
 
-    content: str = field(repr=False)
+    content: str | bytes = field(repr=False)
     mode: int = 0o644
 
 

@@ -65,12 +65,14 @@ def command_missing() -> None:
 
 def ssh_silent() -> None:
     journal = "Nov 23 10:00:00 w1 sshd[7]: Bad configuration option\n"
-    node_apply.wait_for_ssh(answers(0, journal, ""), nodes("w1").values(), timeout=0)
+    node = nodes("w1")["w1"]
+    node_apply.wait_for_ssh({"w1": node.address}, 0, lambda name: node_apply.journal(answers(0, journal, ""), node))
 
 
 def ssh_silent_and_container_gone() -> None:
     stopped = answers(255, "", "Error: can only create exec sessions on running containers")
-    node_apply.wait_for_ssh(stopped, nodes("w1").values(), timeout=0)
+    node = nodes("w1")["w1"]
+    node_apply.wait_for_ssh({"w1": node.address}, 0, lambda name: node_apply.journal(stopped, node))
 
 
 def artifacts_missing() -> None:

@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a virtual machine node is told at each boot: an archive behind the image's initrd, which that one unpacks.
+
+The kernel unpacks any number of archives one after the other (Documentation/driver-api/early-userspace/
+buffer-format.rst). Files there need no network, no second disk and no service that would delay the boot.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import stat
+
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import Vm
+
+MAGIC = b"070701"  # cpio's "new ASCII" format, cpio(5)
+ALIGNMENT = 4  # bytes, of names and contents
+END = "TRAILER!!!"
+
+
+def seed(vm: Vm) -> bytes:
+    """The archive of a node: its interfaces, its routes, and the files that differ from the image's."""
+    first = vm.nics[0]
+    files = {
+        "seed/interfaces": ("".join(f"{nic.mac} {nic.name} {nic.address} {nic.mtu}\n" for nic in vm.nics), 0o644),
+        # Link scope: nothing answers for a foreign address, so no packet can leave by way of the host, yet service
+        # addresses have a route until kube-proxy's rules see them.
+        "seed/routes": (f"default dev {first.name} scope link\n", 0o644),
+        **{f"seed/root{path}": (given.content, given.mode) for path, given in vm.seeds.items()},
+    }
+    folders = {name[:end] for name in files for end, letter in enumerate(name) if letter == "/"}
+    entries = [(folder, b"", stat.S_IFDIR | _folder_mode(folder)) for folder in sorted(folders)]
+    entries += [(name, text.encode(), stat.S_IFREG | mode) for name, (text, mode) in sorted(files.items())]
+    return b"".join(_entry(number, *entry) for number, entry in enumerate([*entries, (END, b"", 0)]))
+
+
+def _folder_mode(folder: str) -> int:
+    """ssh takes no keys from a folder that others may look into."""
+    return 0o700 if folder.endswith(("/root/root", "/.ssh")) else 0o755
+
+
+def _entry(number: int, name: str, content: bytes, mode: int) -> bytes:
+    """One file: a header of thirteen numbers, the name and the content, all of them root's and of no time."""
+    links, owner, group, time, device, checksum = 1, 0, 0, 0, (0, 0, 0, 0), 0
+    path = name.encode() + b"\0"
+    numbers = (number, mode, owner, group, links, time, len(content), *device, len(path), checksum)
+    header = MAGIC + b"".join(b"%08X" % value for value in numbers)
+    return _aligned(header + path) + _aligned(content)
+
+
+def _aligned(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % ALIGNMENT)
+
+
+def boot_file(initrd: bytes, vm: Vm) -> bytes:
+    """What a node boots with. An archive begins at a multiple of four bytes."""
+    return _aligned(initrd) + seed(vm)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A virtual machine: predicted, made, found again, killed, replugged, refused, removed. The tests are one story."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils import _vm_libvirt as vm_libvirt
+from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError
+from topologies import sh
+
+VIRSH = ("virsh", "--connect=qemu:///system", "--quiet")
+
+
+def test_what_is_predicted_is_done_and_nothing_is_left_to_do(lab: Any):
+    predicted = lab.converge(check_mode=True)
+    assert not lab.folder.exists()
+    assert lab.converge() == predicted
+    assert lab.converge(check_mode=True) == lab.converge() == []
+
+
+def test_the_machine_is_who_it_was_told_to_be(lab: Any):
+    assert lab.ssh("hostname").strip() == "a"
+    assert lab.ssh("getent", "hosts", "b").split() == ["198.51.100.12", "b"]
+    assert f"inet {lab.address}/24" in lab.ssh("ip", "address", "show", "eth0")
+    assert "mtu 1400" in lab.ssh("ip", "link", "show", "eth0")
+    assert lab.ssh("ip", "route", "show", "default").strip() == "default dev eth0 scope link"
+    assert lab.ssh("systemctl", "is-system-running", "--wait").strip() == "running"
+
+
+def test_its_kernel_has_what_this_one_may_lack(lab: Any):
+    lab.ssh("modprobe", "--all", "ipip", "ip_vs", "ip_vs_rr", "vxlan", "dummy", "8021q", "bonding")
+
+
+def test_its_secrets_are_for_root_alone(lab: Any):
+    readable = [path.name for path in lab.folder.iterdir() if path.stat().st_mode & 0o077]
+    assert not {"initrd", "domain.xml"} & set(readable)
+    assert lab.ssh("stat", "--format=%a", "/etc/ssh/ssh_host_ed25519_key").strip() == "600"
+
+
+def test_a_killed_machine_comes_back_as_it_was_and_by_itself(lab: Any):
+    lab.ssh("echo kept >/etc/kept && sync")
+    before = lab.boot()
+    sh(*VIRSH, "destroy", lab.domain)
+    assert lab.converge(check_mode=True) == [f"{' '.join(VIRSH)} start {lab.domain}"]
+    sh(*VIRSH, "start", lab.domain)  # by its owner, not by the module
+    assert lab.converge() == []
+    assert lab.boot() != before
+    assert lab.ssh("cat", "/etc/kept") == "kept\n"
+
+
+def test_a_machine_whose_tap_was_made_anew_is_started_on_it(lab: Any):
+    sh("ip", "link", "delete", lab.tap)
+    lab.add_tap()
+    assert [step.split()[3] for step in lab.converge()] == ["destroy", "start"]
+    assert lab.converge() == []
+
+
+def test_an_image_that_was_changed_is_refused(lab: Any):
+    disk = Path(lab.params["image"]) / "disk.raw"
+    before = disk.stat()
+    disk.touch()
+    with pytest.raises(NodeError, match=r"disk\.raw"):
+        lab.converge()
+    os.utime(disk, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert lab.converge() == []
+
+
+def test_nothing_is_left(lab: Any):
+    assert lab.absent(check_mode=True)
+    assert lab.absent()
+    assert not lab.folder.exists()
+    assert lab.domain not in sh("find", "/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/log/libvirt")
+    assert not lab.absent()
+    if not Path(vm_libvirt.SYSTEMD).exists():
+        assert [
+            path for path in (*vm_libvirt.PID_FILES.values(), vm_libvirt.SETTINGS_FILE) if Path(path).exists()
+        ] == []
+        assert "libvirtd" not in sh("ps", "-eo", "comm")
+
+
+def test_a_domain_of_others_stays(lab: Any, tmp_path: Path):
+    foreign = tmp_path / "foreign.xml"
+    foreign.write_text(
+        f"<domain type='qemu'><name>{lab.domain}</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+    )
+    vm_libvirt.ensure(lab.runner)
+    sh(*VIRSH, "define", str(foreign))
+    with pytest.raises(NodeError, match="not this topology's"):
+        lab.converge()
+    assert not lab.absent()
+    sh(*VIRSH, "undefine", lab.domain)  # which it was there for
+    assert not lab.absent()
+    assert not vm_libvirt.answers(lab.runner) or Path(vm_libvirt.SYSTEMD).exists()
