@@ -162,7 +162,7 @@ def cgroups() -> list[str]:
 
 
 def first_uses() -> None:
-    """Let iproute2, podman and runc have what they make for themselves once, when first used, and keep."""
+    """Let iproute2, podman, runc and libvirt have what they make for themselves once, when first used, and keep."""
     run(["ip", "netns", "add", "t-first-use"])
     run(["ip", "netns", "delete", "t-first-use"])
     run(["podman", "volume", "create", "t-first-use"])
@@ -170,6 +170,8 @@ def first_uses() -> None:
     run(["podman", "create", "--name", "t-first-use", "--network", "none", "--rootfs", "/", "true"])
     run(["podman", "rm", "t-first-use"])
     Path("/run/runc").mkdir(mode=0o700, exist_ok=True)
+    if not Path("/run/libvirt").exists():
+        run(["libvirtd", "--timeout=1"])  # it ends by itself when nobody has asked it anything for a second
 
 
 def snapshot() -> Snapshot:
