@@ -45,7 +45,7 @@ LEFTOVERS = (
 )
 # Members of system:masters may apply before kubeadm has bound its own administrators' group.
 EARLY_KUBECONFIG = "/etc/kubernetes/super-admin.conf"
-POLL_INTERVAL = 0.2  # seconds
+POLL_INTERVAL, LONGEST_PAUSE = 0.2, 3.0  # seconds
 KUBEADM = "/usr/bin/kubeadm"
 # What the kubelet shows the API: its certificate and key, and the authority that it trusts.
 KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
@@ -87,6 +87,11 @@ def _manifests_differ(run: Run, desired: Desired, wait_for: t.Callable[[str], No
 def _kubectl(verb: str, desired: Desired) -> list[str]:
     files = [argument for path in desired.manifests() for argument in ("-f", path)]
     return ["kubectl", "--kubeconfig", EARLY_KUBECONFIG, verb, *files]
+
+
+def pause(asked: float) -> float:
+    """Seconds until the next question when one took so many: an emulated machine is to have time for other things."""
+    return min(max(POLL_INTERVAL, 4 * asked), LONGEST_PAUSE)
 
 
 class Applier:
@@ -214,12 +219,12 @@ class Applier:
         """Wait until an anonymous GET of ``path`` succeeds. No secret is sent, so no certificate is needed."""
         url = f"https://{self.endpoint}{path}"
         problem = "not asked"
-        while time.monotonic() < self.deadline and not self.cancelled.is_set():
+        while (began := time.monotonic()) < self.deadline and not self.cancelled.is_set():
             try:
                 open_url(url, validate_certs=False, use_proxy=False, timeout=2).close()
             except (OSError, ssl.SSLError) as error:  # urllib's errors are OSErrors
                 problem = str(error)
-                time.sleep(POLL_INTERVAL)
+                time.sleep(pause(time.monotonic() - began))
             else:
                 return
         if not self.cancelled.is_set():
