@@ -39,6 +39,13 @@ options:
     default: ~/.cache/reftopo
     env:
       - name: REFTOPO_CACHE
+  provider:
+    description: What nodes are made of whose C(provider) the topology's file does not say.
+    type: str
+    choices: [container, vm]
+    default: container
+    env:
+      - name: REFTOPO_PROVIDER
 """
 
 EXAMPLES = r"""
@@ -109,7 +116,7 @@ class InventoryModule(BaseInventoryPlugin):
         self.set_options()
         file = pathlib.Path(path).absolute()
         folder = file.parent.name
-        topology, problems = validate(file.read_bytes(), folder, self._occupied())
+        topology, problems = validate(file.read_bytes(), folder, self._occupied(), self.get_option("provider"))
         if problems:
             self._add_invalid(folder, problems)
         else:

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_machines import machines, names_of
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     LATER,
     PROBLEM,
@@ -33,7 +34,7 @@ def checks(facts: Facts, topology: Data) -> list[Check]:
     lines = [*features(facts, topology), *commands(facts, topology), *capabilities(facts, topology)]
     if topology["nodes"]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
-    return [*lines, *links(facts, topology), *containers(facts, topology), *subnets(facts, topology)]
+    return [*lines, *links(facts, topology), *machines(facts, topology), *subnets(facts, topology)]
 
 
 def features(facts: Facts, topology: Data) -> list[Check]:
@@ -84,6 +85,8 @@ def commands(facts: Facts, topology: Data) -> list[Check]:
     needed = {"ip": "segments", "bridge": "segments"}
     if topology["nodes"]:
         needed["runc"] = "nodes"
+    if names_of(topology, "vm"):
+        needed |= dict.fromkeys(("virsh", "qemu-img", "qemu-system-x86_64"), "nodes")
     return [_command(name, needed_by, facts) for name, needed_by in needed.items()]
 
 
@@ -152,26 +155,4 @@ def links(facts: Facts, topology: Data) -> list[Check]:
             f"rename it (ip link set {name} name OTHER), or delete it if it is a leftover (ip link delete {name})",
         )
         for name, link in taken.items()
-    ]
-
-
-def containers(facts: Facts, topology: Data) -> list[Check]:
-    """One line for all container names that are free or ours, or one for each that somebody else has."""
-    names = {f"reftopo.{topology['name']}.{node}": f"nodes.{node}" for node in topology["nodes"]}
-    taken = {
-        name: needed_by
-        for name, needed_by in names.items()
-        if name in facts.containers and facts.containers[name].topology != topology["name"]
-    }
-    if names and not taken:
-        return [Check("container names", "nodes", f"{len(names)} free or ours")]
-    return [
-        Check(
-            f"container {name}",
-            needed_by,
-            f"a container without the label reftopo.topology={topology['name']} has the name",
-            PROBLEM,
-            f"rename it (podman rename {name} OTHER), or remove it if it is a leftover (podman rm --force {name})",
-        )
-        for name, needed_by in taken.items()
     ]

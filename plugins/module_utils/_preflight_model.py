@@ -46,8 +46,8 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Container:
-    """A container of any owner; `topology` is its label reftopo.topology, empty when it is not ours."""
+class Machine:
+    """A container or libvirt domain of any owner; `topology` is what it is marked with, empty when it is not ours."""
 
     topology: str = ""
     running: bool = False
@@ -62,7 +62,8 @@ class Facts:
     installable: bool = False  # whether packages can be installed the way the role host does
     links: t.Mapping[str, Link] = field(default_factory=dict)
     routes: tuple[tuple[str, str], ...] = ()  # (network, device), addresses of the host included
-    containers: t.Mapping[str, Container] = field(default_factory=dict)
+    containers: t.Mapping[str, Machine] = field(default_factory=dict)
+    domains: t.Mapping[str, Machine] = field(default_factory=dict)
     disk_free: int = 0
     cache_ready: bool = False  # artifacts and a node image are complete in the cache
     memory_available: int = 0

@@ -13,11 +13,20 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import group, split_mark
-from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import Container, Facts, Link, PreflightError
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import Facts, Link, Machine, PreflightError
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import Run, try_features
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_domain import definitions, has_process
 
 # Commands whose absence or version matters, and how each tells its version.
-COMMANDS = {"ip": "-V", "bridge": "-V", "podman": "--version", "runc": "--version"}
+COMMANDS = {
+    "ip": "-V",
+    "bridge": "-V",
+    "podman": "--version",
+    "runc": "--version",
+    "virsh": "--version",
+    "qemu-img": "--version",
+    "qemu-system-x86_64": "--version",
+}
 # Bits of CAP_* in /proc/self/status (linux/capability.h).
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}
 # Without these no scratch namespace can be made.
@@ -44,6 +53,7 @@ def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path) -> Fac
         links=parse_links(topology, _json(run, ["ip", "-j", "-d", "link", "show"])) if "ip" in versions else {},
         routes=parse_routes(_json(run, ["ip", "-j", "route", "show", "table", "all"])) if "ip" in versions else (),
         containers=_containers(run) if "podman" in versions else {},
+        domains={domain.name: Machine(domain.owner, has_process(domain)) for domain in definitions()},
         disk_free=_disk_free(cache),
         cache_ready=all(any(cache.glob(f"{kind}/*/manifest.json")) for kind in ("artifacts", "node-images")),
         memory_available=_memory_available(Path("/proc/meminfo").read_text()),
@@ -70,10 +80,10 @@ def parse_routes(routes: list[dict[str, t.Any]]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(route for route in found if not route[0].startswith(_NOT_A_NETWORK)))
 
 
-def parse_containers(containers: list[dict[str, t.Any]]) -> dict[str, Container]:
+def parse_containers(containers: list[dict[str, t.Any]]) -> dict[str, Machine]:
     """`podman ps --all --format json` by name."""
     return {
-        name: Container((c.get("Labels") or {}).get("reftopo.topology", ""), c.get("State") == "running")
+        name: Machine((c.get("Labels") or {}).get("reftopo.topology", ""), c.get("State") == "running")
         for c in containers
         for name in c["Names"]
     }
@@ -120,7 +130,7 @@ def _version(run: Run, command: str) -> str:
     return number.group(0) if number else "unknown"
 
 
-def _containers(run: Run) -> dict[str, Container]:
+def _containers(run: Run) -> dict[str, Machine]:
     if not PODMAN_STORE.exists():
         return {}
     return parse_containers(_json(run, ["podman", "ps", "--all", "--format", "json"]))

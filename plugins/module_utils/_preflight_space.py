@@ -9,6 +9,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import PROBLEM, Check, Facts, Link
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import SIZE, SIZES
 
 Data = t.Mapping[str, t.Any]
 GIB = 1024**3
@@ -22,6 +23,8 @@ MEMORY_CONTROL_PLANE = 1700 * MIB
 CPUS_CONTROL_PLANE = 2
 # kubelet, containerd, kube-proxy, network plugin and the test workload of a worker.
 MEMORY_WORKER = 512 * MIB
+# QEMU's own, most of it what an emulated processor's instructions were translated to.
+MEMORY_QEMU = 512 * MIB
 
 
 def resources(facts: Facts, topology: Data) -> list[Check]:
@@ -42,7 +45,7 @@ def disk(facts: Facts) -> Check:
 def memory(facts: Facts, topology: Data) -> Check:
     """Memory for the nodes that do not run yet; those that run have theirs."""
     to_start = {
-        name: MEMORY_CONTROL_PLANE if node.get("role") == "control-plane" else MEMORY_WORKER
+        name: _memory(node)
         for name, node in topology["nodes"].items()
         if not _runs(facts, f"reftopo.{topology['name']}.{name}", topology["name"])
     }
@@ -54,8 +57,15 @@ def memory(facts: Facts, topology: Data) -> Check:
     return Check("memory", "nodes", found, PROBLEM, "stop what uses memory, or use fewer nodes")
 
 
-def _runs(facts: Facts, container: str, topology: str) -> bool:
-    seen = facts.containers.get(container)
+def _memory(node: Data) -> int:
+    """What a node takes: a virtual machine all that it is given, and what QEMU needs itself."""
+    if node["provider"] == "vm":
+        return SIZES.get(node.get("role", ""), SIZE).memory * MIB + MEMORY_QEMU
+    return MEMORY_CONTROL_PLANE if node.get("role") == "control-plane" else MEMORY_WORKER
+
+
+def _runs(facts: Facts, machine: str, topology: str) -> bool:
+    seen = facts.containers.get(machine) or facts.domains.get(machine)
     return seen is not None and seen.running and seen.topology == topology
 
 

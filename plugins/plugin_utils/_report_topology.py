@@ -74,7 +74,8 @@ def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
     ]
     device = cluster.get("cni", {}).get("device", "")
     bridge = _own_bridge(node, topology) if made else _bridge(cluster, pods)
-    return Machine(node["name"], node.get("role", "node"), [*node["interfaces"].items()], pods, bridge, device)
+    kind = node.get("role", "node") + (", VM" if node.get("provider") == "vm" else "")
+    return Machine(node["name"], kind, [*node["interfaces"].items()], pods, bridge, device)
 
 
 def _own_bridge(node: Data, topology: Data) -> str:

@@ -115,7 +115,8 @@ def _node(topology: str, name: str, node: Data) -> Data:
     given = {key: node[key] for key in ("role", "cni", "pods") if key in node}
     if "pods" in node:
         given["pod_commands"] = {pod: _commands(containers) for pod, containers in node["pods"].items()}
-    return {"name": name, **given, "provider": node["provider"], "netns": netns_name(topology, name)}
+    netns = {"netns": netns_name(topology, name)} if node["provider"] == "container" else {}
+    return {"name": name, **given, "provider": node["provider"], **netns}
 
 
 def _commands(containers: Data) -> Data:
@@ -169,16 +170,19 @@ def _check(check: Data, state: Data) -> Data:
 
 
 def _needs(compiled: Data) -> list[str]:
-    """The kernel features that preflight must try on this host."""
-    needs = {"netns", "veth", *(segment["kind"] for segment in compiled["segments"].values())}
+    """The kernel features that preflight must try on this host; what runs in virtual machines needs their kernel."""
+    needs = {"netns", "veth"} if compiled["link_state"]["namespaces"] else set()
+    needs |= {segment["kind"] for segment in compiled["segments"].values()}
+    needs |= {"tun" for node in compiled["nodes"].values() if node["provider"] == "vm"}  # a tap is tun's other mode
     links = [link for body in compiled["link_state"]["namespaces"].values() for link in body["links"].values()]
     # What is not valid comes by here as well: link_state itself tells what is wrong with it.
     needs |= {link["kind"] for link in links if isinstance(link, dict) and "kind" in link}
     if any("nat" in namespace for namespace in compiled["namespaces"].values()):
         needs.add("nftables")
-    plugins = [plugin for node in compiled["nodes"].values() for plugin in node.get("cni", {}).get("plugins", ())]
+    here = [node for node in compiled["nodes"].values() if node["provider"] == "container"]
+    plugins = [plugin for node in here for plugin in node.get("cni", {}).get("plugins", ())]
     # The CNI plugin bridge masquerades by iptables unless it is told otherwise.
     needs |= {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
-    if "cluster" in compiled:
+    if "cluster" in compiled and here:
         needs |= {compiled["cluster"]["proxy_mode"], BACKENDS[compiled["cluster"]["cni"]["backend"]].feature}
     return sorted(needs - {""})

@@ -22,7 +22,8 @@ def link_state(compiled: Data) -> Data:
     machines = [*compiled["nodes"].values(), *compiled["namespaces"].values()]
     on_host = {name: segment for name, segment in compiled["segments"].items() if "bridge" in segment}
     links = dict(_bridge(name, segment) for name, segment in on_host.items())
-    namespaces = {machine["name"]: _namespace(machine, compiled) for machine in machines}
+    # A virtual machine has a kernel of its own: all of it that is here is the tap of each interface.
+    namespaces = {machine["name"]: _namespace(machine, compiled) for machine in machines if "netns" in machine}
     for machine in machines:
         for name, interface in machine["interfaces"].items():
             if interface["segment"] in on_host:
@@ -64,14 +65,11 @@ def _bridge(name: str, segment: Data) -> tuple[str, Data]:
 
 
 def _port(machine: Data, name: str, interface: Data, bridge: str) -> Data:
-    """The end of an interface's veth that is a port of its segment's bridge."""
-    return {
-        "kind": "veth",
-        "mark": f"{machine['name']}.{name}",
-        "mtu": interface["mtu"],
-        "master": bridge,
-        "peer": {"name": name, "namespace": machine["name"]},
-    }
+    """The end of an interface that is a port of its segment's bridge: one of a veth pair, or a machine's tap."""
+    port = {"mark": f"{machine['name']}.{name}", "mtu": interface["mtu"], "master": bridge}
+    if machine.get("provider") == "vm":
+        return {"kind": "tap", **port}
+    return {"kind": "veth", **port, "peer": {"name": name, "namespace": machine["name"]}}
 
 
 def _namespace(machine: Data, compiled: Data) -> Data:

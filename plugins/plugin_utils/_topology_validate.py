@@ -24,18 +24,23 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_names 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_networks import network_problems
 
 
-def validate(text: str | bytes, folder: str, host: t.Sequence[Occupied]) -> tuple[dict[str, t.Any], list[Problem]]:
+def validate(
+    text: str | bytes, folder: str, host: t.Sequence[Occupied], provider: str = "container"
+) -> tuple[dict[str, t.Any], list[Problem]]:
     """The topology with its defaults, and everything that is wrong with it.
 
     :param text: what is in the file
     :param folder: the name of the file's folder, which must be the topology's
     :param host: the networks that are in use on the machine that will carry the topology
+    :param provider: what nodes are made of that do not say it themselves
     :returns: the topology, fit for compiling only if the list of problems is empty; the problems
     """
     data, problems = load(text)
     if data is None and problems:
         return {}, problems
     topology, mistakes = _topology_schema.check(data)
+    for node in (topology.get("nodes") or {}).values():
+        (node or {}).setdefault("provider", provider)
     mistakes += [
         *name_problems(topology, folder),
         *network_problems(topology, host),

@@ -8,8 +8,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils import _preflight_obse
 from ansible_collections.reftopo.lab.plugins.module_utils import _preflight_probe as probe
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import group
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
-    Container,
     Link,
+    Machine,
     PreflightError,
     Trial,
 )
@@ -59,8 +59,8 @@ def test_routes_leave_out_what_never_conflicts():
 
 def test_containers_keep_label_and_state():
     assert observe.parse_containers(CONTAINERS) == {
-        "reftopo.small.w1": Container("small", True),
-        "web": Container("", False),
+        "reftopo.small.w1": Machine("small", True),
+        "web": Machine("", False),
     }
 
 

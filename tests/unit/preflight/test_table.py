@@ -10,9 +10,9 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import checks, topology_errors
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     PROBLEM,
-    Container,
     Facts,
     Link,
+    Machine,
     Trial,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_table import problems, table
@@ -23,7 +23,10 @@ GIB = 1024**3
 TOPOLOGY = {
     "name": "small",
     "segments": {"lan": {"cidr": "172.30.10.0/24"}},
-    "nodes": {"cp1": {"role": "control-plane"}, "w1": {"role": "worker"}},
+    "nodes": {
+        "cp1": {"role": "control-plane", "provider": "container"},
+        "w1": {"role": "worker", "provider": "container"},
+    },
     "cluster": {
         "pod_cidr": "10.244.0.0/16",
         "service_cidr": "10.96.0.0/16",
@@ -59,7 +62,8 @@ BAD = dataclasses.replace(
     installable=False,
     links={"rt-00000001": Link("bridge"), "rt-00000002": Link("veth", "other")},
     routes=(("172.30.0.0/16", "docker0"), ("172.30.10.255", "docker0"), ("10.0.0.0/8", "vpn0"), ("10.96.0.7", "vpn0")),
-    containers={"reftopo.small.cp1": Container("", True), "reftopo.small.w1": Container("other", True)},
+    domains={"reftopo.small.w1": Machine("small")},
+    containers={"reftopo.small.cp1": Machine("", True), "reftopo.small.w1": Machine("other", True)},
     disk_free=3 * GIB,
     memory_available=2 * GIB,
     cpus=1,
@@ -73,7 +77,7 @@ CONVERGED = dataclasses.replace(
         "rt-00000002": Link("veth", "small"),
     },
     routes=(("172.30.10.0/24", "rt-00000001"), ("172.30.10.1", "rt-00000001")),
-    containers={"reftopo.small.cp1": Container("small", True), "reftopo.small.w1": Container("small", False)},
+    containers={"reftopo.small.cp1": Machine("small", True), "reftopo.small.w1": Machine("small", False)},
     disk_free=3 * GIB,
     cache_ready=True,
     memory_available=1 * GIB,
@@ -92,9 +96,9 @@ TWO_TOPOLOGIES = dataclasses.replace(
     links={"rt-0000000f": Link("bridge", "other")},
     routes=(("172.30.10.0/24", "rt-0000000f"),),
     containers={
-        "reftopo.small.cp1": Container("small", True),
-        "reftopo.small.w1": Container("small", True),
-        "reftopo.other.cp1": Container("other", True),
+        "reftopo.small.cp1": Machine("small", True),
+        "reftopo.small.w1": Machine("small", True),
+        "reftopo.other.cp1": Machine("other", True),
     },
 )
 ERRORS = [
@@ -107,9 +111,29 @@ ERRORS = [
 ]
 BY_HAND = {
     **ONLY_NAMESPACES,
-    "nodes": {"n1": {"cni": {}, "pods": {}}},
+    "nodes": {"n1": {"provider": "container", "cni": {}, "pods": {}}},
     "needs": ["bridge", "nftables"],
 }
+VMS = {
+    **TOPOLOGY,
+    "nodes": {
+        "cp1": {"role": "control-plane", "provider": "vm"},
+        "w1": {"role": "worker", "provider": "vm"},
+        "w2": {"role": "worker", "provider": "container"},
+    },
+    "needs": ["bridge", "nftables", "tun", "vxlan"],
+}
+WITH_QEMU = dataclasses.replace(
+    GOOD,
+    trials={name: Trial(True) for name in VMS["needs"]},
+    versions={**GOOD.versions, "virsh": "9.0.0", "qemu-img": "7.2.22", "qemu-system-x86_64": "7.2.22"},
+)
+VMS_IN_THE_WAY = dataclasses.replace(
+    WITH_QEMU,
+    containers={"reftopo.small.cp1": Machine("small", True)},
+    domains={"reftopo.small.w1": Machine(), "reftopo.small.w2": Machine("small")},
+    memory_available=2 * GIB,
+)
 
 CASES = {
     "good": checks(GOOD, TOPOLOGY),
@@ -120,6 +144,9 @@ CASES = {
     "not-root": checks(NOT_ROOT, TOPOLOGY),
     "two-topologies": checks(TWO_TOPOLOGIES, TOPOLOGY),
     "pods-by-hand": checks(dataclasses.replace(GOOD, cpus=1), BY_HAND),
+    "vms": checks(WITH_QEMU, VMS),
+    "vms-in-the-way": checks(VMS_IN_THE_WAY, VMS),
+    "vms-without-qemu": checks(dataclasses.replace(WITH_QEMU, versions=GOOD.versions, installable=False), VMS),
     "only-namespaces": checks(GOOD, ONLY_NAMESPACES),
     "unknown-need": checks(GOOD, {**ONLY_NAMESPACES, "needs": ["bridge", "warpdrive"]}),
     "topology-errors": topology_errors(ERRORS),
