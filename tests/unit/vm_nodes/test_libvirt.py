@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_libvirt as vm_libvirt
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runner
+from topologies import becomes
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def daemon() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["sleep", "60"]) as process:
+        name = Path(f"/proc/{process.pid}/comm")
+        assert becomes(lambda: name.read_text() == "sleep\n")  # the kernel gives it that after all else of an exec
         yield process
         process.kill()
 
