@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import residue
 
+pytestmark = pytest.mark.alone
 ROOT = Path(__file__).parents[3]
 MINE, OTHER = "t-destroy", "t-destroy-b"
 

@@ -12,6 +12,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils import _preflight_prob
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import Trial
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import link_name
 
+pytestmark = pytest.mark.alone
 ROOT = Path(__file__).parents[3]
 NAME = "t-preflight"
 TOPOLOGY = """\

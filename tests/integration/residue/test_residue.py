@@ -9,6 +9,7 @@ import subprocess
 import pytest
 import residue
 
+pytestmark = pytest.mark.alone
 NAME = "t-residue"
 NODES = residue.home("REFTOPO_CACHE", ".cache/reftopo") / "nodes"
 # kind of leftover: how to make one, how to take it away
