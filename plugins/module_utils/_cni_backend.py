@@ -21,7 +21,7 @@ class Backend(t.NamedTuple):
     """
 
     overhead: int = 0
-    defaults: t.Mapping[str, int] = {}
+    defaults: t.Mapping[str, t.Any] = {}
     device: str = ""
     feature: str = ""
 
@@ -29,7 +29,7 @@ class Backend(t.NamedTuple):
 # Sources: flannel, pkg/backend/vxlan/vxlan.go, pkg/backend/udp/udp_amd64.go and udp_network_amd64.go, and
 # pkg/backend/hostgw. VXLAN over IPv4: IP 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348 section 5); udp: IP 20, UDP 8.
 BACKENDS = {
-    "vxlan": Backend(50, {"vni": 1, "port": 8472}, "flannel.{vni}", "vxlan"),
+    "vxlan": Backend(50, {"vni": 1, "port": 8472, "direct_routing": False}, "flannel.{vni}", "vxlan"),
     "host-gw": Backend(),
     "udp": Backend(28, {"port": 8285}, "flannel0", "tun"),
 }

@@ -55,6 +55,7 @@ def wanted_vms(params: t.Mapping[str, t.Any]) -> dict[str, Vm]:
             size=SIZES.get(node.get("role", ""), SIZE),
             nics=tuple(_nic(*interface) for interface in node["interfaces"].items()),
             seeds={**files, "/etc/hostname": Seed(f"{name}\n")},
+            router=node.get("router", ""),
         )
         for name, node in own.items()
     }

@@ -57,6 +57,7 @@ class Vm:
         folder: its part of the cache.
         nics: the first one carries the default route.
         seeds: what files below its root must hold, by path.
+        router: address that the default route goes by; empty where it has link scope.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Vm:
     size: Size
     nics: tuple[Nic, ...]
     seeds: t.Mapping[str, Seed] = field(repr=False)
+    router: str = ""
 
     @property
     def disk(self) -> str:

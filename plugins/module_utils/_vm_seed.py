@@ -25,9 +25,9 @@ def seed(vm: Vm) -> bytes:
     first = vm.nics[0]
     files = {
         "seed/interfaces": ("".join(f"{nic.mac} {nic.name} {nic.address} {nic.mtu}\n" for nic in vm.nics), 0o644),
-        # Link scope: nothing answers for a foreign address, so no packet can leave by way of the host, yet service
-        # addresses have a route until kube-proxy's rules see them.
-        "seed/routes": (f"default dev {first.name} scope link\n", 0o644),
+        # Link scope where there is no router: nothing answers for a foreign address, so no packet can leave by way of
+        # the host, yet service addresses have a route until kube-proxy's rules see them.
+        "seed/routes": (f"default {f'via {vm.router}' if vm.router else f'dev {first.name} scope link'}\n", 0o644),
         **{f"seed/root{path}": (given.content, given.mode) for path, given in vm.seeds.items()},
     }
     folders = {name[:end] for name in files for end, letter in enumerate(name) if letter == "/"}

@@ -60,7 +60,8 @@ options:
     type: str
   nodes:
     description:
-      - The nodes of the compiled topology by name; C(provider), C(role), C(address) and C(interfaces) are used.
+      - The nodes of the compiled topology by name; C(provider), C(role), C(address), C(router) and C(interfaces) are
+        used.
       - Required when O(state=present).
     type: dict
   timeout:

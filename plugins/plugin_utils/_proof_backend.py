@@ -16,8 +16,14 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_host_gw,
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, Peer, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism, way
 
 BACKENDS: dict[str, t.Any] = {"vxlan": _proof_vxlan, "host-gw": _proof_host_gw, "udp": _proof_udp}
+MECHANISMS = (*BACKENDS, DIRECT)  # what a check may name
+DIRECT_LAST = (
+    "{device} knows nodes of other segments alone, and no other route leads to pods",
+    "ip route show root {pods}",
+)
 
 
 def claims(topology: Data) -> list[Claim]:
@@ -33,9 +39,9 @@ def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
     for key, title, command in backend.OWN:
         yield Claim(node, key, title.format(**words), command.format(**words))
     for peer in others:
-        for key, title, command in backend.PEER:
+        for key, title, command in BACKENDS[way(topology, node, peer)].PEER:
             yield Claim(node, key, title.format(peer=peer, **words), command.format(**words), peer)
-    title, command = backend.LAST
+    title, command = DIRECT_LAST if mechanism(cluster["cni"]) == DIRECT else backend.LAST
     yield Claim(node, "nothing-else", title.format(**words), command.format(**words))
 
 
@@ -44,11 +50,25 @@ def claim_faults(claim: Claim, snapshot: Snapshot, topology: Data, known: dict[s
     missing = set(topology["nodes"]) - set(known)
     if missing:
         return [f"the cluster has no node {name}" for name in sorted(missing)]
-    backend = BACKENDS[topology["cluster"]["cni"]["backend"]]
     if claim.key == "nothing-else":
-        return t.cast("list[str]", backend.stranger_faults(snapshot, topology, known[claim.node], known))
+        return stranger_faults(snapshot, topology, known[claim.node], known)
+    chosen = way(topology, claim.node, claim.peer) if claim.peer else topology["cluster"]["cni"]["backend"]
+    backend = BACKENDS[chosen]
     judge = {"subnet": subnet_faults, **backend.FAULTS}[claim.key]
     return t.cast("list[str]", judge(snapshot, topology, known[claim.peer or claim.node]))
+
+
+def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
+    """What belongs to no peer, or to one that is reached in another way; each way judges those that are its own."""
+    backend = topology["cluster"]["cni"]["backend"]
+    ways = {name: way(topology, own.node, name) for name in known if name != own.node}
+    return [
+        fault
+        for one in sorted({backend, *ways.values()})
+        for fault in BACKENDS[one].stranger_faults(
+            snapshot, topology, own, {name: peer for name, peer in known.items() if ways.get(name, one) == one}
+        )
+    ]
 
 
 def subnet_faults(snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
 OWN = (("no-device", "flannel has no device", "ip -d link show"),)
 PEER = (("route", "route to {peer}'s pods by {peer} itself", "ip route show"),)
@@ -31,12 +31,13 @@ def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
 
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
-    """Routes to pods that are to no peer's subnet."""
+    """Routes to pods that are to no peer's subnet; those of a device of flannel's, where there is one, are not ours."""
+    device = topology["cluster"]["cni"]["device"]
     subnets = {peer.subnet for peer in known.values() if peer.node != own.node}
     return [
         f"route to {row['dst']} belongs to no node of the topology"
         for row in pod_routes(snapshot, topology)
-        if row["dst"] not in subnets
+        if row["dst"] not in subnets and row.get("dev") != device
     ]
 
 

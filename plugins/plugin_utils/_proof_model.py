@@ -57,7 +57,8 @@ class Probe:
     """One cell of a check: who asks whom how, what must be observed, and whose address the target must see.
 
     hops are the machines that forward it, where that is asked. control is None, or the state of the lab that the check
-    made: "flannel.1 down on w1", then "repaired". size is the length in bytes of the whole IP packet, sent with DF.
+    made: "flannel.1 down on w1", then "repaired". size is the length in bytes of the whole IP packet, sent with DF. Of
+    one that is too large the source itself must say so, unless refused_anywhere: then a router on the way may.
     """
 
     check: str
@@ -68,6 +69,7 @@ class Probe:
     expect_source: str | None = None
     control: str | None = None
     size: int | None = None
+    refused_anywhere: bool = False
     hops: tuple[Hop, ...] = ()
     key: str = dataclasses.field(default_factory=new_key)
 

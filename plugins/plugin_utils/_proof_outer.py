@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
 
 # Destination ports of what could carry packets in UDP: IANA's VXLAN (RFC 7348 section 8) and flannel's own defaults.
 TUNNEL_PORTS = {4789} | {backend.defaults["port"] for backend in BACKENDS.values() if "port" in backend.defaults}
@@ -21,12 +22,17 @@ WAYS = {
     "vxlan": "travels in VXLAN",
     "udp": "travels in UDP and nothing else",
     "host-gw": "travels bare, to the other node's MAC address",
+    DIRECT: "travels bare within the segment, and in VXLAN to others",
 }
 
 
 class Outer(t.NamedTuple):
-    """What is expected around a packet between two pods: the addresses and MACs of their nodes, and their own."""
+    """What is expected around a packet between two pods: the addresses and MACs of their nodes, and their own.
 
+    way is the backend whose packets these two nodes exchange.
+    """
+
+    way: str
     cni: Data
     underlay: set[str]
     pods: set[str]
@@ -45,7 +51,7 @@ def in_tunnel(packet: Packet) -> bool:
 
 def packet_faults(packet: Packet, outer: Outer) -> list[str]:
     """Why a packet with a probe's key is not what the backend must make of it."""
-    found = _bare_faults(packet, outer) if outer.cni["backend"] == "host-gw" else _tunnel_faults(packet, outer)
+    found = _bare_faults(packet, outer) if outer.way == "host-gw" else _tunnel_faults(packet, outer)
     return found + (["a fragment"] if packet.fragment else [])
 
 
@@ -76,4 +82,7 @@ def _tunnel_faults(packet: Packet, outer: Outer) -> list[str]:
 
 def capture_filter(cluster: Data) -> str:
     """What shows a person the packets between pods in tcpdump."""
-    return f"udp port {cluster['cni']['port']}" if "port" in cluster["cni"] else f"net {cluster['pod_cidr']}"
+    carried, bare_too = f"udp port {cluster['cni'].get('port')}", f"net {cluster['pod_cidr']}"
+    if mechanism(cluster["cni"]) == DIRECT:
+        return f"{carried} or {bare_too}"
+    return carried if "port" in cluster["cni"] else bare_too

@@ -15,6 +15,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import add
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, way
 
 WORKLOAD = "reftopo-verify"  # namespace of the test workload, roles/verify/templates/workload.yaml.j2
 SERVICE = "agnhost"
@@ -35,11 +36,6 @@ def names(topology: Data, kind: str | list[str]) -> dict[str, str | None]:
         "namespaces": dict.fromkeys(topology["namespaces"]),
     }
     return found[kind]
-
-
-def underlay(node: Data) -> str:
-    """The interface by which a node reaches the others: its first by name."""
-    return min(node["interfaces"])
 
 
 def asked_names(topology: Data) -> list[str]:
@@ -115,14 +111,22 @@ def service_endpoint(objects: list[Data], pods: list[Endpoint]) -> Endpoint:
     return Endpoint(SERVICE, "services", None, spec["clusterIP"], ports=ports, answers=answers)
 
 
-def expected(check: Data, source: Endpoint, target: Endpoint, broken: bool) -> tuple[str, ...]:
+def expected(topology: Data, check: Data, source: Endpoint, target: Endpoint, broken: bool) -> tuple[str, ...]:
     """What a probe of a check must observe; while something is broken, cells that it does not touch must stay ok."""
     expect = check.get("expect", "ok")
     if "break" in check and not (broken and touched(check["break"], source, target)):
         return ("ok",)
     if isinstance(expect, dict):
-        expect = expect["same-node" if source.node == target.node else "cross-node"]
+        expect = expect[apart(topology, expect, source, target)]
     return tuple(expect) if isinstance(expect, list) else (expect,)
+
+
+def apart(topology: Data, expect: Data, source: Endpoint, target: Endpoint) -> str:
+    """How far two endpoints are from each other, as a check's expectation tells it apart."""
+    if source.node == target.node:
+        return "same-node"
+    segments = {segment(topology, str(end.node)) for end in (source, target)} if "cross-segment" in expect else set()
+    return "cross-segment" if len(segments) > 1 else "cross-node"
 
 
 def touched(broken: Data, source: Endpoint, target: Endpoint) -> bool:
@@ -162,7 +166,7 @@ def reach_probes(
             source,
             target,
             "dns" if check["to"] == "dns" else protocol,
-            expected(check, source, target, broken),
+            expected(topology, check, source, target, broken),
             expected_source(topology, check, source, target) if protocol in TELLING else None,
             control,
             hops=hops(topology, check) if protocol == "trace" else (),
@@ -174,15 +178,24 @@ def reach_probes(
 
 
 def mtu_probes(topology: Data, name: str, found: dict[str, list[Endpoint]]) -> list[Probe]:
-    """From every pod and node to every pod of other nodes: a packet of the path's MTU, and one byte more (RFC 1191)."""
+    """From every pod and node to every pod of other nodes: a packet of the path's MTU, and one byte more (RFC 1191).
+
+    A node that sends bare towards pods with a smaller MTU than its own is told so by the node of the pod.
+    """
     mtu = topology["cluster"]["cni"]["mtu"]
     return [
-        Probe(name, source, target, "icmp", expect, size=size)
+        Probe(name, source, target, "icmp", expect, size=size, refused_anywhere=narrows(topology, source, target))
         for source in found["pods"] + found["nodes"]
         for target in found["pods"]
         if source.node != target.node
         for size, expect in ((mtu, ("ok",)), (mtu + 1, ("too-big",)))
     ]
+
+
+def narrows(topology: Data, source: Endpoint, target: Endpoint) -> bool:
+    """Whether it is behind the first device of a packet's path that it becomes too large."""
+    bare = way(topology, str(source.node), str(target.node)) == "host-gw"
+    return source.kind == "nodes" and bare and topology["cluster"]["cni"]["overhead"] > 0
 
 
 def service_samples(name: str, found: dict[str, list[Endpoint]], tries: int = 8) -> list[Probe]:

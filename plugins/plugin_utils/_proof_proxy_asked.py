@@ -27,6 +27,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome, answering_pod
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import way
 
 RISK = 1e-5  # of not meeting some endpoint although each has the same chance
 STICKY_TRIES, PORT_TRIES = 8, 4
@@ -63,7 +64,8 @@ class Asked(t.NamedTuple):
 
     def masquerade(self, node: str, pod: Endpoint) -> str:
         """The address that a node gives to what it masquerades towards a pod."""
-        device = CNI_BRIDGE if pod.node == node else self.topology["cluster"]["cni"]["device"]
+        bare = way(self.topology, node, str(pod.node)) == "host-gw"
+        device = CNI_BRIDGE if pod.node == node else "" if bare else self.topology["cluster"]["cni"]["device"]
         found = [one for one in self.snapshots[node].link(device).get("addr_info", ()) if one["family"] == "inet"]
         return str(found[0]["local"] if found else self.topology["nodes"][node]["address"])
 

@@ -23,7 +23,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as proxy_asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
@@ -34,6 +34,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
 TIMEOUT = 1.5  # seconds until silence is called a timeout: a packet's way through the lab takes a millisecond
 ATTEMPTS, PAUSE = 3, 1.0  # for cells that are not as expected: rules may still be settling
@@ -140,7 +141,7 @@ class Lab:
                 (dataclasses.replace(host, name=name), commands.capture(end.underlay, end.netns), commands.LISTENING)
                 for name, end in self.tunnels.items()
             ]
-        interfaces = {name: plan.underlay(node) for name, node in self.topology["nodes"].items()}
+        interfaces = {name: underlay(node) for name, node in self.topology["nodes"].items()}
         return [(node, commands.capture(interfaces[node.name]), commands.LISTENING) for node in self.nodes]
 
     def servers(self) -> list[tuple[Machine, str, str]]:
@@ -181,13 +182,13 @@ def healthy_probes(lab: Lab) -> list[Probe]:
     """All probes of the lab as it is, what the captures need included."""
     probes: list[Probe] = []
     for name, check in lab.topology["checks"].items():
-        if check.get("mechanism") in BACKENDS and lab.tunnels:
+        if check.get("mechanism") in MECHANISMS and lab.tunnels:
             probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
         elif check.get("mechanism") == "proxy":
             probes += proxy_asked.first_probes(lab.topology, name, lab.endpoints, lab.services)
         elif check.get("mechanism") == "pod":
             probes += pod_proof.samples(name, lab.topology, lab.pods)
-        elif check.get("mechanism") in BACKENDS:
+        elif check.get("mechanism") in MECHANISMS:
             probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)
         elif "mtu" in check:
             probes += plan.mtu_probes(lab.topology, name, lab.endpoints)
@@ -198,7 +199,7 @@ def healthy_probes(lab: Lab) -> list[Probe]:
 
 def healthy(lab: Lab) -> Evidence:
     """Ask everything of the lab as it is, and capture on all nodes meanwhile."""
-    captured = any(check.get("mechanism") in BACKENDS or "mtu" in check for check in lab.topology["checks"].values())
+    captured = any(check.get("mechanism") in MECHANISMS or "mtu" in check for check in lab.topology["checks"].values())
     with held_together(lab.servers()), held_together(lab.captures() if captured else []) as held:
         lab.forget()
         outcomes = lab.ask(healthy_probes(lab))

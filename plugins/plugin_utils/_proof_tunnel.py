@@ -221,7 +221,7 @@ def inside_faults(machine: str, evidence: Evidence) -> list[str]:
     """Packets whose outermost header has an address of what is behind the tunnels."""
     found = itertools.chain.from_iterable(members(evidence.topology).values())
     networks = {ipaddress.IPv4Interface(member["address"]).network for member in found}
-    return addressed_in(networks, evidence.captures[machine])
+    return [bare(packet) for packet in addressed_in(networks, evidence.captures[machine])]
 
 
 def local_faults(machine: str, evidence: Evidence) -> list[str]:

@@ -16,7 +16,7 @@ OBSERVED = ("ok", "refused", "timeout", "unreachable", "too-big", "dns", "error"
 
 def wrong_answer(probe: Probe, result: Data) -> str:
     """Why what came back is not what was asked for; empty when it is."""
-    if result["observed"] == "too-big" and not result.get("local"):
+    if result["observed"] == "too-big" and not (result.get("local") or probe.refused_anywhere):
         return "a router on the way refused the packet; the machine itself should have"
     if result["observed"] != "ok" or probe.protocol == "icmp":
         return ""

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
 # What is claimed of a node itself, of each of its peers, and last: key, title, command.
 OWN = (("device", "{device} is as the topology says", "ip -d link show {device}"),)

@@ -15,17 +15,16 @@ import itertools
 import re
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import (
     WAYS,
     Outer,
-    bare,
-    in_tunnel,
     packet_faults,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, Tunnel, packets, with_key
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import mechanism, underlay, way
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +53,7 @@ class Stream:
     source: str
     target: str | None
     protocol: str
-    backend: str
+    way: str
 
     @property
     def case(self) -> str:
@@ -64,16 +63,15 @@ class Stream:
     @property
     def title(self) -> str:
         """The claim that is made of them."""
-        way = f"pods on {self.target}" if self.target else "the service's pods on other nodes"
-        return f"{self.protocol} from pods on {self.source} to {way} {WAYS[self.backend]}"
+        ends = f"pods on {self.target}" if self.target else "the service's pods on other nodes"
+        return f"{self.protocol} from pods on {self.source} to {ends} {WAYS[self.way]}"
 
 
 def streams(topology: Data) -> list[Stream]:
     """Every ordered pair of nodes by every protocol, and every node's way through the service."""
-    backend = topology["cluster"]["cni"]["backend"]
-    pairs = itertools.permutations(topology["nodes"], 2)
-    direct = [Stream(*pair, protocol, backend) for pair in pairs for protocol in ("icmp", "tcp", "udp")]
-    return direct + [Stream(node, None, protocol, backend) for node in topology["nodes"] for protocol in ("tcp", "udp")]
+    pairs, any_way = itertools.permutations(topology["nodes"], 2), mechanism(topology["cluster"]["cni"])
+    direct = [Stream(*pair, protocol, way(topology, *pair)) for pair in pairs for protocol in ("icmp", "tcp", "udp")]
+    return direct + [Stream(node, None, protocol, any_way) for node in topology["nodes"] for protocol in ("tcp", "udp")]
 
 
 def capture_packets(machine: str, pcap: bytes, log: str, tunnel: Tunnel | None) -> list[Packet]:
@@ -117,13 +115,14 @@ def at_both_ends(evidence: Evidence, ends: t.Iterable[str], key: str) -> tuple[l
     return [(end, packet) for end, found in seen.items() for packet in found], faults
 
 
-def addressed_in(networks: t.Collection[ipaddress.IPv4Network], packets: list[Packet]) -> list[str]:
+def within(address: str, networks: t.Collection[ipaddress.IPv4Network]) -> bool:
+    """Whether an address is in one of the networks."""
+    return any(ipaddress.IPv4Address(address) in net for net in networks)
+
+
+def addressed_in(networks: t.Collection[ipaddress.IPv4Network], packets: list[Packet]) -> list[Packet]:
     """Packets whose outermost header has an address in one of the networks."""
-    return [
-        bare(packet)
-        for packet in packets
-        if any(ipaddress.ip_address(one) in net for one in (packet.source, packet.destination) for net in networks)
-    ]
+    return [packet for packet in packets if within(packet.source, networks) or within(packet.destination, networks)]
 
 
 def outcome_faults(outcome: Outcome, pod: Endpoint, evidence: Evidence) -> list[str]:
@@ -134,6 +133,7 @@ def outcome_faults(outcome: Outcome, pod: Endpoint, evidence: Evidence) -> list[
     captured, faults = at_both_ends(evidence, ends, outcome.probe.key)
     nodes = [evidence.topology["nodes"][end] for end in ends]
     outer = Outer(
+        way(evidence.topology, *ends),
         evidence.topology["cluster"]["cni"],
         {node["address"] for node in nodes},
         {outcome.probe.source.address, pod.address},
@@ -155,47 +155,14 @@ def stream_faults(stream: Stream, evidence: Evidence) -> list[str]:
     return [fault for outcome, pod in found for fault in outcome_faults(outcome, pod, evidence)]
 
 
-def bare_faults(node: str, evidence: Evidence) -> list[str]:
-    """Packets whose outermost header has a pod's address."""
-    pods = ipaddress.IPv4Network(evidence.topology["cluster"]["pod_cidr"])
-    return addressed_in([pods], evidence.captures[node])
-
-
-def tunnel_faults(node: str, evidence: Evidence) -> list[str]:
-    """Packets that a tunnel made."""
-    found = [packet for packet in evidence.captures[node] if in_tunnel(packet)]
-    return [f"{p.protocol} packet from {p.source} to {p.destination}, port {p.destination_port}" for p in found]
-
-
-def blind_faults(node: str, evidence: Evidence) -> list[str]:
-    """The capture's own control: probes between nodes, which travel bare, must be in it and be told from VXLAN."""
-    between = [o for o in evidence.outcomes if o.probe.source.kind == o.probe.target.kind == "nodes"]
-    crossed = [o for o in between if o.probe.protocol == "icmp" and o.probe.source != o.probe.target]
-    own = [o for o in crossed if node in (o.probe.source.name, o.probe.target.name)]
-    if not own:
-        return ["no probe between nodes was made"]
-    bare = {o: [p for p in with_key(evidence.captures[node], o.probe.key) if not p.inner] for o in own}
-    return [
-        f"no bare packet of the probe {outcome.probe.source.name} -> {outcome.probe.target.name}"
-        for outcome, found in bare.items()
-        if not found
-    ]
-
-
-def leak_faults(node: str, evidence: Evidence) -> list[str]:
-    """Probes between pods of one node must not be on the wire at all."""
-    local = [
-        o
-        for o in evidence.outcomes
-        if o.probe.source.kind == o.probe.target.kind == "pods" and o.probe.source.node == o.probe.target.node == node
-    ]
-    if not local:
-        return ["no probe between pods of this node was made"]
-    return [f"on the wire: {line(o.record)}" for o in local if with_key(evidence.captures[node], o.probe.key)]
+def frame(outcome: Outcome, topology: Data) -> int:
+    """The length in bytes that a packet of the pods' MTU has on the wire between two nodes."""
+    ends = (str(outcome.probe.source.node), str(outcome.probe.target.node))
+    return int(topology["cluster"]["cni"]["mtu"]) + BACKENDS[way(topology, *ends)].overhead
 
 
 def size_faults(outcome: Outcome, evidence: Evidence, mtu: int) -> list[str]:
-    """A packet of exactly the path's MTU must fill the underlay's frames, in one piece, at both ends."""
+    """A packet of exactly the path's MTU must have this length on the wire, in one piece, at both ends."""
     faults = []
     for end in (str(outcome.probe.source.node), str(outcome.probe.target.node)):
         seen = with_key(evidence.captures[end], outcome.probe.key)
@@ -203,18 +170,3 @@ def size_faults(outcome: Outcome, evidence: Evidence, mtu: int) -> list[str]:
         wrong = [packet for packet in seen if packet.length != mtu or packet.fragment]
         faults += [f"{end}: a packet of {packet.length} bytes on the wire, not one of {mtu}" for packet in wrong]
     return faults
-
-
-# What is claimed of each node's capture: title and the function that finds what speaks against it.
-CAPTURE_CLAIMS: dict[str, tuple[str, t.Callable[[str, Evidence], list[str]]]] = {
-    "sees-bare": ("the capture shows what travels bare: probes between the nodes themselves", blind_faults),
-    "no-bare": ("no packet on the wire has a pod's address in its outermost header", bare_faults),
-    "no-tunnel": ("no packet on the wire is in VXLAN, in flannel's UDP or in another IP packet", tunnel_faults),
-    "no-local": ("probes between pods of this node are not on the wire", leak_faults),
-}
-
-
-def capture_claims(topology: Data) -> list[str]:
-    """The keys of what is claimed of a cluster's captures: bare is what host-gw promises, and what a tunnel forbids."""
-    other = "no-bare" if topology["cluster"]["cni"]["backend"] == "host-gw" else "no-tunnel"
-    return [key for key in CAPTURE_CLAIMS if key != other]

@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import Assertion, Probe, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import way
 
 _DNS = (
     "the name was not resolved. kubectl -n kube-system get pods,endpointslices -l k8s-app=kube-dns: the pods must be "
@@ -66,7 +67,8 @@ def advice(probe: Probe, results: Results) -> str:
     origin, to = known.get(probe.origin, {}), known.get(probe.to, {})
     cni = results.topology.get("cluster", {}).get("cni", {})
     between_nodes = len({origin.get("node"), to.get("node"), None}) == 3
-    return _text(probe, cni.get("backend") if between_nodes else None).format(
+    backend = way(results.topology, origin["node"], to["node"]) if between_nodes and cni else None
+    return _text(probe, backend).format(
         node=origin.get("node") or probe.origin,
         peer=to.get("node") or probe.to,
         address=to.get("address") or probe.target.rsplit(":", 1)[0],

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, way
 
 Data = dict[str, t.Any]
 
@@ -77,10 +78,11 @@ def _in_what(step: Step) -> str:
 
 
 def _ends(topology: Data, endpoints: list[Data]) -> tuple[Data, Data] | None:
-    """Two pods on different nodes, on workers where possible."""
+    """Two pods on different nodes, on workers and in different segments where possible."""
     pods = [pod for pod in endpoints if pod["kind"] == "pod" and pod["node"] in topology["nodes"] and pod["address"]]
     pods.sort(key=lambda pod: topology["nodes"][pod["node"]].get("role") != "worker")
     others = [pod for pod in pods if pod["node"] != pods[0]["node"]]
+    others.sort(key=lambda pod: segment(topology, pod["node"]) == segment(topology, pods[0]["node"]))
     return (pods[0], others[0]) if others else None
 
 
@@ -89,22 +91,32 @@ def _underlay(topology: Data, node: str) -> tuple[str, Data]:
 
 
 def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
-    cni = topology["cluster"]["cni"]
-    (out, first), (into, _second) = _underlay(topology, origin["node"]), _underlay(topology, to["node"])
-    bridge, wire = topology["segments"][first["segment"]]["bridge"], ON_THE_WIRE[cni["backend"]]
-    at_device = IN_A_TUN if cni["backend"] == "udp" else IN_A_NODE
-    devices = [[Step(cni["device"], pod["node"], at_device, "tunnel")] if cni["device"] else [] for pod in (origin, to)]
+    backend = way(topology, origin["node"], to["node"])
+    device = topology["cluster"]["cni"]["device"] if backend != "host-gw" else ""
+    (out, first), (into, second) = _underlay(topology, origin["node"]), _underlay(topology, to["node"])
+    wire, at_device = ON_THE_WIRE[backend], IN_A_TUN if backend == "udp" else IN_A_NODE
+    devices = [[Step(device, pod["node"], at_device, "tunnel")] if device else [] for pod in (origin, to)]
     return [
         Step("eth0", origin["name"], IN_A_NODE, "pod"),
         Step(CNI_BRIDGE, origin["node"], IN_A_NODE, "cni"),
         *devices[0],
         Step(out, origin["node"], wire, "wire"),
-        Step(bridge, f"host, {first['segment']}", wire, "wire"),
+        *_between(topology, first["segment"], second["segment"], wire),
         Step(into, to["node"], wire, "wire"),
         *devices[1],
         Step(CNI_BRIDGE, to["node"], IN_A_NODE, "cni"),
         Step("eth0", to["name"], IN_A_NODE, "pod"),
     ]
+
+
+def _between(topology: Data, first: str, second: str, wire: tuple[str, ...]) -> list[Step]:
+    """What the wire between two nodes consists of: a bridge, or two and the router that joins them."""
+    steps = [Step(topology["segments"][name]["bridge"], f"host, {name}", wire, "wire") for name in (first, second)]
+    if first == second:
+        return steps[:1]
+    router = topology["namespaces"][topology["segments"][first]["router"]]
+    ports = {interface["segment"]: name for name, interface in reversed(router["interfaces"].items())}
+    return [steps[0], Step(f"{ports[first]}, {ports[second]}", router["name"], wire, "wire"), steps[1]]
 
 
 def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:

@@ -41,7 +41,7 @@ Data = dict[str, t.Any]
 def topology_picture(topology: Data, endpoints: list[Data]) -> Picture:
     """Draw a compiled topology with its endpoints (of results.json; only pods are drawn beside the machines)."""
     nodes = [_node(node, topology, endpoints) for node in topology["nodes"].values()]
-    others = [_namespace(machine) for machine in topology.get("namespaces", {}).values()]
+    others = [_namespace(machine, topology) for machine in topology.get("namespaces", {}).values()]
     rows = _rows(nodes, others)
     bars, height = stack_rows(rows, list(topology["segments"]))
     width = max(NARROWEST, *(row.width for row in rows)) + 4 * MARGIN
@@ -93,8 +93,10 @@ def _bridge(cluster: Data, pods: list[Data]) -> str:
     return f"{CNI_BRIDGE} {first.network}"
 
 
-def _namespace(machine: Data) -> Machine:
-    return Machine(machine["name"], "namespace", [*machine["interfaces"].items()])
+def _namespace(machine: Data, topology: Data) -> Machine:
+    routers = {segment.get("router") for segment in topology["segments"].values()}
+    kind = "router" if machine["name"] in routers else "namespace"
+    return Machine(machine["name"], kind, [*machine["interfaces"].items()])
 
 
 def _shapes(topology: Data, rows: list[Row], bars: dict[str, float], width: float, height: float) -> t.Iterator[Shape]:
@@ -125,7 +127,7 @@ def _band(y: float, width: float, kind: str, words: str) -> t.Iterator[Shape]:
 
 def _overlay_words(cluster: Data) -> str:
     cni = cluster["cni"]
-    words = [f"{cni['backend'].upper()} overlay"]
+    words = [f"{cni['backend'].upper()} overlay{' between segments' if cni.get('direct_routing') else ''}"]
     words += [f"UDP {cni['port']}"] if "port" in cni else []
     words += [f"VNI {cni['vni']}"] if "vni" in cni else []
     return " · ".join([*words, f"MTU {cni['mtu']}", f"pods {cluster['pod_cidr']}"])

@@ -19,6 +19,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces i
     bridges,
     in_order,
     interfaces,
+    routers,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_link_state import PARTS, link_state
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import (
@@ -28,6 +29,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import
     netns_name,
     port_name,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment
 
 try:
     import netaddr
@@ -64,7 +66,7 @@ def compile_topology(topology: Data) -> Data:
 
 
 def _segment(topology: str, name: str, segment: Data, inside: dict[str, Interface]) -> Data:
-    common = {"kind": segment["kind"], "cidr": segment["cidr"], "mtu": segment["mtu"]}
+    common = {key: segment[key] for key in ("kind", "cidr", "mtu", "router") if key in segment}
     if inside:
         return {**common, "bridges": {machine: bridge.name for machine, bridge in inside.items()}}
     if segment["kind"] == "veth":
@@ -80,11 +82,12 @@ def _machines(topology: Data, inside: dict[str, dict[str, Interface]]) -> Data:
             key: _namespace(topology["name"], key, given) for key, given in in_order(topology["namespaces"])
         },
     }
-    addresses = allocate(topology)
+    addresses, joins = allocate(topology), routers(topology)
     for interface in interfaces(topology):
         segment, address = topology["segments"][interface.segment], addresses[interface]
         machine = machines[interface.section][interface.machine]
-        machine.setdefault("address", address)
+        if "address" not in machine:
+            machine.update({"address": address, **_router(interface, joins, addresses)})
         machine.setdefault("interfaces", {})[interface.name] = {
             "segment": interface.segment,
             **_plug(topology, interface, inside.get(interface.segment, {})),
@@ -93,6 +96,12 @@ def _machines(topology: Data, inside: dict[str, dict[str, Interface]]) -> Data:
             "mtu": segment["mtu"],
         }
     return machines
+
+
+def _router(first: Interface, joins: dict[str, Interface], addresses: dict[Interface, str]) -> Data:
+    """The router that a machine's default route goes by, where the segment of its first interface has one."""
+    end = joins.get(str(first.segment))
+    return {"router": addresses[end]} if end and end.machine != first.machine else {}
 
 
 def _plug(topology: Data, interface: Interface, inside: dict[str, Interface]) -> Data:
@@ -146,11 +155,10 @@ def _cluster(cluster: Data, compiled: Data) -> Data:
 
 
 def _cni(cni: Data, compiled: Data) -> Data:
-    """The network plugin's parameters; its MTU is what the segment that all nodes share leaves."""
+    """The network plugin's parameters; its MTU is what the nodes' segments leave."""
     overhead = BACKENDS[cni["backend"]].overhead
-    first = next(iter(compiled["nodes"].values()))
-    underlay = next(iter(first["interfaces"].values()))["mtu"]
-    return {**with_defaults(cni), "device": device_name(cni), "overhead": overhead, "mtu": underlay - overhead}
+    mtu = compiled["segments"][segment(compiled, next(iter(compiled["nodes"])))]["mtu"]
+    return {**with_defaults(cni), "device": device_name(cni), "overhead": overhead, "mtu": mtu - overhead}
 
 
 def default_protocols(check: Data) -> list[str]:

@@ -48,6 +48,16 @@ def bridges(topology: dict[str, t.Any]) -> dict[str, dict[str, Interface]]:
     return found
 
 
+def routers(topology: dict[str, t.Any]) -> dict[str, Interface]:
+    """The interface of its router on each segment that has one."""
+    given = {name: (segment or {}).get("router") for name, segment in (topology.get("segments") or {}).items()}
+    found: dict[str, Interface] = {}
+    for interface in interfaces(topology):
+        if interface.section == "namespaces" and interface.machine == given.get(str(interface.segment)):
+            found.setdefault(str(interface.segment), interface)
+    return found
+
+
 def first_of_nodes(topology: dict[str, t.Any]) -> list[Interface]:
     """Each node's first interface, which carries the node's own address and its default route."""
     first: dict[str, Interface] = {}

@@ -15,6 +15,7 @@ Data = dict[str, t.Any]
 # What a namespace of the topology file may say in the module's own words.
 PARTS = ("links", "routes", "rules", "sysctls", "nat")
 MAIN = ("main", "254")  # the routing table of the derived default route
+FORWARD = "net.ipv4.ip_forward"
 
 
 def link_state(compiled: Data) -> Data:
@@ -78,22 +79,27 @@ def _namespace(machine: Data, compiled: Data) -> Data:
     for name, interface in machine["interfaces"].items():
         kind = {"kind": "bridge"} if interface.get("kind") == "bridge" else {}
         links[name] = {**kind, "mac": interface["mac"], "mtu": interface["mtu"], "addresses": [interface["address"]]}
-    name, first = next(iter(machine["interfaces"].items()))
-    return {"links": links, "routes": _default(name, first, compiled)}
+    forwards = machine["name"] in {segment.get("router") for segment in compiled["segments"].values()}
+    sysctls = {"sysctls": {FORWARD: 1}} if forwards else {}
+    return {"links": links, "routes": _default(machine, compiled), **sysctls}
 
 
-def _default(name: str, first: Data, compiled: Data) -> list[Data]:
+def _default(machine: Data, compiled: Data) -> list[Data]:
     """The default route by a machine's first interface.
 
-    On a bridge of the host it has link scope: nothing answers for a foreign address, so no packet can leave by way of
-    the host, yet service addresses have a route until kube-proxy's rules see them. A bridge in a namespace is its
-    members' router.
+    It goes by the segment's router, which itself knows its own networks alone. On a bridge of the host without one it
+    has link scope: nothing answers for a foreign address, so no packet can leave by way of the host, yet service
+    addresses have a route until kube-proxy's rules see them. A bridge in a namespace is its members' router.
     """
+    name, first = next(iter(machine["interfaces"].items()))
+    if "router" in machine:
+        return [{"to": "default", "via": machine["router"]}]
     if "at" in first:
         bridge = compiled["segments"][first["segment"]]["bridges"][first["at"]]
         address = compiled["namespaces"][first["at"]]["interfaces"][bridge]["address"]
         return [{"to": "default", "via": address.partition("/")[0]}]
-    on_host = "bridge" in compiled["segments"][first["segment"]] and first.get("kind") != "bridge"
+    segment = compiled["segments"][first["segment"]]
+    on_host = "bridge" in segment and first.get("kind") != "bridge" and segment.get("router") != machine["name"]
     return [{"to": "default", "dev": name, "scope": "link"}] if on_host else []
 
 
@@ -103,6 +109,7 @@ def _with_parts(body: Data, given: Data) -> Data:
     Given routes come first, so that they have the numbers that they have in the file.
     """
     routes = given.get("routes", [])
+    sysctls = merge_patch(body.get("sysctls", {}), given.get("sysctls", {}))
     has_default = any(
         isinstance(route, dict) and route.get("to") == "default" and str(route.get("table", "main")) in MAIN
         for route in routes
@@ -110,5 +117,6 @@ def _with_parts(body: Data, given: Data) -> Data:
     return {
         "links": merge_patch(body["links"], given.get("links", {})),
         "routes": [*routes, *([] if has_default else body["routes"])],
-        **{key: given[key] for key in PARTS[2:] if key in given},
+        **({"sysctls": sysctls} if sysctls else {}),
+        **{key: given[key] for key in ("rules", "nat") if key in given},
     }

@@ -18,10 +18,12 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_breaks
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends import (
     MACHINES,
     kind,
+    one_segment,
     outcomes,
     references,
     too_few_nodes,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
 
 Data = dict[str, t.Any]
 
@@ -114,15 +116,18 @@ def _outcome_problems(path: str, check: Data, topology: Data) -> t.Iterator[Prob
             where = f"{path}.expect" + (f".{key}" if key else "")
             yield Problem(where, "ok or something else proves nothing", "expect ok, or outcomes that are not")
     if isinstance(expect, dict):
-        yield from _pair_problems(f"{path}.expect", ends, topology)
+        yield from _pair_problems(f"{path}.expect", ends, "cross-segment" in expect, topology)
     yield from _source_problems(path, check, ends, topology)
 
 
-def _pair_problems(path: str, ends: tuple[str | None, str | None], topology: Data) -> t.Iterator[Problem]:
+def _pair_problems(path: str, ends: tuple[str | None, str | None], across: bool, topology: Data) -> t.Iterator[Problem]:
     if not {*ends} <= {"pods", "nodes", None}:
         yield Problem(path, f"same-node and cross-node mean nothing from {ends[0]} to {ends[1]}", "expect one outcome")
     elif too_few_nodes(topology):
         yield Problem(path, "cross-node has nothing to try with one node", "add a node, or expect one outcome")
+    elif across and one_segment(topology):
+        what = "cross-segment has nothing to try where all nodes are in one segment"
+        yield Problem(f"{path}.cross-segment", what, "remove it, or put a node in another segment")
 
 
 def _source_problems(
@@ -159,9 +164,13 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
             yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
     elif wanted != "proxy" and too_few_nodes(topology):
         yield Problem(path, "one node sends nothing over the wire", "add a node, or remove the check")
-    backend = ((topology.get("cluster") or {}).get("cni") or {}).get("backend")
-    if wanted in BACKENDS and backend not in (wanted, None):
-        yield Problem(path, f"the backend is {backend}, not {wanted}", f"write {backend}")
+    elif wanted == DIRECT and one_segment(topology):
+        what = "all nodes are in one segment, so nothing travels in VXLAN"
+        yield Problem(path, what, "put a node in another segment, or use backend host-gw")
+    cni = (topology.get("cluster") or {}).get("cni") or {}
+    if wanted in (*BACKENDS, DIRECT) and cni.get("backend") and mechanism(cni) != wanted:
+        direct = f"{cni['backend']}{' with direct_routing' if cni.get('direct_routing') else ''}"
+        yield Problem(path, f"the backend is {direct}, not {wanted}", f"write {mechanism(cni)}")
 
 
 def _namespace_problems(path: str, wanted: str, topology: Data) -> t.Iterator[Problem]:

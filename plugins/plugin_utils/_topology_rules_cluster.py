@@ -8,7 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, device_name
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, in_order
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
+    Interface,
+    first_of_nodes,
+    in_order,
+    routers,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 
@@ -35,6 +40,7 @@ def cluster_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _service_problems(cluster.get("service_cidr"))
         yield from _pod_problems(cluster, topology.get("nodes"))
         cni = cluster.get("cni") or {}
+        yield from _reach_problems(topology, cni.get("backend"))
         yield from _underlay_problems(topology, cni.get("backend"))
         yield from _option_problems(cni)
 
@@ -80,29 +86,54 @@ def _pod_problems(cluster: Data, nodes: Data | None) -> t.Iterator[Problem]:
         yield Problem("cluster.pod_cidr", what, f"use a prefix of /{needed} or shorter, or a longer node_prefix")
 
 
-def _underlay_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
-    """Nodes that cannot reach each other, and a segment whose MTU leaves nothing to pods."""
+def _placed(topology: Data) -> list[Interface]:
+    """The nodes' first interfaces that are on a segment that there is."""
     segments = topology.get("segments") or {}
-    placed = [interface for interface in first_of_nodes(topology) if interface.segment in segments]
+    return [interface for interface in first_of_nodes(topology) if interface.segment in segments]
+
+
+def _reach_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
+    """Nodes that cannot reach each other, or not in the way that the backend needs."""
+    joins, placed = routers(topology), _placed(topology)
     for interface in placed[1:]:
         home = placed[0]
-        if interface.segment != home.segment:
-            what = f"{interface.segment} is not {home.segment}, where {home.machine} is: nothing routes between them"
-            yield Problem(f"{interface.path}.segment", what, f"put all nodes of the cluster in {home.segment}")
-    for name in sorted({interface.segment for interface in placed}):
-        mtu = (segments[name] or {}).get("mtu")
-        overhead = BACKENDS[backend].overhead if backend else 0
-        least = MTU_MIN + overhead
+        if interface.segment == home.segment:
+            continue
+        apart = f"{interface.segment} is not {home.segment}, where {home.machine} is"
+        together = f"put all nodes of the cluster in {home.segment}"
+        if backend == "host-gw":
+            what = f"{apart}: with host-gw a router between them would get packets to pods, and knows no such network"
+            yield Problem(f"{interface.path}.segment", what, f"{together}, or use backend vxlan")
+        elif not {_router(joins, home.segment)} == {_router(joins, interface.segment)} != {None}:
+            what = f"{apart}, and no router joins them"
+            yield Problem(f"{interface.path}.segment", what, f"{together}, or give both segments the same router")
+
+
+def _router(joins: dict[str, Interface], segment: str | None) -> str | None:
+    return joins[segment].machine if segment in joins else None
+
+
+def _underlay_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
+    """A segment whose MTU leaves nothing to pods, and segments of nodes with different MTUs."""
+    names = [interface.segment for interface in _placed(topology)]
+    mtus = {name: (topology["segments"][name] or {}).get("mtu") for name in sorted(set(names))}
+    overhead = BACKENDS[backend].overhead if backend else 0
+    least = MTU_MIN + overhead
+    for name, mtu in mtus.items():
+        path = f"segments.{name}.mtu"
         if mtu and mtu < least:
             left = mtu - overhead
             what = f"{mtu} leaves {left} bytes for a pod's packet in {backend}, less than IPv4's {MTU_MIN}"
-            yield Problem(f"segments.{name}.mtu", what, f"use {least} or more")
+            yield Problem(path, what, f"use {least} or more")
+        if mtu and mtus[names[0]] and mtu != mtus[names[0]]:
+            what = f"{mtu} is not the MTU of {names[0]}, {mtus[names[0]]}, and pods have one everywhere"
+            yield Problem(path, what, "give all segments of nodes the same MTU")
 
 
 def _option_problems(cni: Data) -> t.Iterator[Problem]:
     """Options that the backend does not have, and a device whose name the kernel does not take."""
     backend = cni.get("backend")
-    for key in ("vni", "port") if backend else ():
+    for key in ("vni", "port", "direct_routing") if backend else ():
         if key in cni and key not in BACKENDS[backend].defaults:
             yield Problem(f"cluster.cni.{key}", f"backend {backend} has no {key}", f"remove {key}")
     if backend == "vxlan" and cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:

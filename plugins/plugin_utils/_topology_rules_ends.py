@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, interfaces
 
 Data = dict[str, t.Any]
 
@@ -36,3 +36,9 @@ def outcomes(expect: t.Any) -> set[str]:
 def too_few_nodes(topology: Data) -> bool:
     nodes = topology.get("nodes")
     return nodes is not None and len(nodes) < 2
+
+
+def one_segment(topology: Data) -> bool:
+    """Whether all nodes have their first interface in the same segment."""
+    segments = [interface.segment for interface in first_of_nodes(topology)]
+    return None not in segments and len(set(segments)) == 1

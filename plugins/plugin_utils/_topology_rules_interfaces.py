@@ -13,6 +13,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces i
     bridges,
     in_order,
     interfaces,
+    routers,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import mac_address
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
@@ -29,9 +30,11 @@ LONGEST_PREFIX = 30
 
 
 def segment_problems(topology: Data) -> t.Iterator[Problem]:
-    """Gateways outside of their segment, segments with fewer addresses than interfaces, and wires with not two ends."""
-    inside = bridges(topology)
+    """Gateways and routers that are not on their segment, too few addresses, and wires with not two ends."""
+    inside, joins = bridges(topology), routers(topology)
     for name, segment in in_order(topology.get("segments")):
+        if segment and segment.get("router") and name not in joins:
+            yield _router_problem(f"segments.{name}.router", segment["router"], topology)
         ends = [interface for interface in interfaces(topology) if interface.segment == name]
         yield from _bridge_problems(f"segments.{name}", segment or {}, ends, inside.get(name, {}))
         if segment and segment.get("kind") == "veth":
@@ -43,6 +46,15 @@ def segment_problems(topology: Data) -> t.Iterator[Problem]:
                 yield from _host_problems(f"segments.{name}.gateway", segment["gateway"], network)
 
 
+def _router_problem(path: str, router: str, topology: Data) -> Problem:
+    """A router must be there, and on its segment."""
+    names = [*(topology.get("namespaces") or {})]
+    if router in names:
+        return Problem(path, f"{router} has no interface on this segment", "give it one, or name another namespace")
+    fix = did_you_mean(router, names) if names else "add it to namespaces"
+    return Problem(path, f"there is no namespace {router}", fix)
+
+
 def _bridge_problems(
     path: str, segment: Data, ends: list[Interface], inside: dict[str, Interface]
 ) -> t.Iterator[Problem]:
@@ -50,6 +62,9 @@ def _bridge_problems(
     if segment.get("gateway") and (inside or segment.get("kind") == "veth"):
         what = "the segment has no bridge on this host, whose address this would be"
         yield Problem(f"{path}.gateway", what, "remove gateway; a bridge in a namespace has an address of its own")
+    if segment.get("router") and inside:
+        what = "machines on a bridge in a namespace have their default route by that bridge already"
+        yield Problem(f"{path}.router", what, "remove router")
     for end in ends:
         if end.kind == "bridge":
             yield from _place_of_bridge(end, segment, inside.get(end.machine, end))

@@ -18,8 +18,9 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_as
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as unheard
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as ruled
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import BACKENDS, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import claims as learned_claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
@@ -27,7 +28,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import clai
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_tunnel import claims as tunnel_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, capture_claims, streams
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, streams
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report import write_reports
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -64,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     topology = metafunc.config.stash[RESULTS].topology
     checks: dict[str, t.Any] = topology["checks"]
-    overlays = [name for backend in BACKENDS for name in checked_by(backend, checks)]
+    overlays = [name for mechanism in MECHANISMS for name in checked_by(mechanism, checks)]
     mechanisms = overlays if "cluster" in topology else []
     nodes = list(topology["nodes"])
     groups = plan.groups(topology)

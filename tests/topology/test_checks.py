@@ -16,16 +16,17 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import Learned
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import faults as learned_faults
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import CAPTURE_CLAIMS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, described
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import capture_filter
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import underlay
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
 Snapshots = dict[str, Snapshot]
 
@@ -123,7 +124,7 @@ def test_stream(stream: tuple[str, wire.Stream], healthy: wire.Evidence, results
 
 def test_capture(capture: tuple[str, str, str], healthy: wire.Evidence, results: Results) -> None:
     name, node, key = capture
-    title, find = wire.CAPTURE_CLAIMS[key]
+    title, find = CAPTURE_CLAIMS[key]
     faults = find(node, healthy)
     settle(results, Promise(name, title, node, tcpdump(healthy, node, "not tcp port 22")), faults)
 
@@ -131,13 +132,13 @@ def test_capture(capture: tuple[str, str, str], healthy: wire.Evidence, results:
 def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, results: Results) -> None:
     name, source = mtu
     fail_cells([o for o in healthy.outcomes if o.probe.check == name], source, "icmp")
-    frame = min(segment["mtu"] for segment in healthy.topology["segments"].values())
     exact = [o for o in healthy.outcomes if o.probe.check == name and o.probe.source.name == source]
     full = [o for o in exact if o.probe.expect == ("ok",)]
-    faults = [fault for outcome in full for fault in wire.size_faults(outcome, healthy, frame)]
-    node = str(full[0].probe.source.node)
-    title = f"the largest packets of {source} fill frames of {frame} bytes, in one piece"
-    settle(results, Promise(name, title, node, tcpdump(healthy, node, f"greater {frame}")), faults)
+    frames = {outcome: wire.frame(outcome, healthy.topology) for outcome in full}
+    faults = [fault for outcome in full for fault in wire.size_faults(outcome, healthy, frames[outcome])]
+    node, lengths = str(full[0].probe.source.node), sorted(set(frames.values()))
+    title = f"the largest packets of {source} fill frames of {' or '.join(map(str, lengths))} bytes, in one piece"
+    settle(results, Promise(name, title, node, tcpdump(healthy, node, f"greater {lengths[0]}")), faults)
 
 
 def test_controlled(controlled: tuple[str, str, str, str], controls: t.Callable[[str], Control]) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_control 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import CAPTURE_CLAIMS, capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import changes
@@ -104,7 +105,7 @@ def everything(lab: Lab) -> list[str]:
     faults = [line(o.record) for o in seen.outcomes if not o.record["ok"]]
     faults += [f"{s.title}: {fault}" for s in wire.streams(lab.topology) for fault in wire.stream_faults(s, seen)]
     for node in lab.topology["nodes"]:
-        claimed = [wire.CAPTURE_CLAIMS[key] for key in wire.capture_claims(lab.topology)]
+        claimed = [CAPTURE_CLAIMS[key] for key in capture_claims(lab.topology)]
         faults += [f"{node}: {fault}" for _title, find in claimed for fault in find(node, seen)]
         faults += proxy_faults(snapshots[node], lab.topology, lab.endpoints["services"][0])
     for claim in claims(lab.topology):

@@ -11,12 +11,13 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Endpoint, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import Outer, capture_filter, packet_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, Tunnel, ip_packet, ipv4, plain
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import PARTS, Snapshot
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import capture_claims, streams
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import streams
 
 NODES = {
     name: {"address": f"172.30.11.1{number}", "interfaces": {"eth0": {"mac": f"02:00:00:00:00:0{number}"}}}
@@ -177,7 +178,7 @@ PACKETS = {
 @pytest.mark.parametrize("name", PACKETS)
 def test_packets(name):
     backend, packet, values, faults = PACKETS[name]
-    outer = Outer(CNI[backend], {"172.30.11.11", "172.30.11.12"}, PODS, MACS)
+    outer = Outer(backend, CNI[backend], {"172.30.11.11", "172.30.11.12"}, PODS, MACS)
     assert packet_faults(dataclasses.replace(packet, **values), outer) == faults
 
 

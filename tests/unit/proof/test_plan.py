@@ -56,7 +56,7 @@ def test_every_probe_has_a_key_of_its_own(topology, endpoints):
     ],
 )
 def test_a_control_expects_silence_only_across_the_broken_node(source, target, broken, expect):
-    assert plan.expected(CONTROL, pod(source), pod(target), broken) == expect
+    assert plan.expected({}, CONTROL, pod(source), pod(target), broken) == expect
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def test_a_control_expects_silence_only_across_the_broken_node(source, target, b
 def test_a_change_cuts_off_its_pairs_alone(source, target, broken, expect):
     check = {"expect": "timeout", "break": {"pairs": [["a", "b"]]}}
     ends = [Endpoint(name, "namespaces", None, "198.18.0.1") for name in (source, target)]
-    assert plan.expected(check, *ends, broken) == expect
+    assert plan.expected({}, check, *ends, broken) == expect
 
 
 def test_a_check_without_break_expects_by_place():
     check = {"expect": {"same-node": "ok", "cross-node": "refused"}}
-    assert plan.expected(check, pod("a-n1"), pod("a-n2"), False) == ("refused",)
-    assert plan.expected(check, pod("a-n1"), pod("b-n1"), False) == ("ok",)
-    assert plan.expected({}, pod("a-n1"), pod("b-n1"), False) == ("ok",)
+    assert plan.expected({}, check, pod("a-n1"), pod("a-n2"), False) == ("refused",)
+    assert plan.expected({}, check, pod("a-n1"), pod("b-n1"), False) == ("ok",)
+    assert plan.expected({}, {}, pod("a-n1"), pod("b-n1"), False) == ("ok",)
 
 
 def test_whose_address_the_target_must_see(topology, endpoints):

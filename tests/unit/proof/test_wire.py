@@ -6,14 +6,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import bare_faults, blind_faults, leak_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel, frames, packets, with_key
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import (
     Stream,
-    bare_faults,
-    blind_faults,
     capture_packets,
-    leak_faults,
     size_faults,
     stream_faults,
     streams,

@@ -61,3 +61,7 @@ def test_an_archive_begins_where_the_kernel_looks_for_it(length: int):
 
 def test_the_same_machine_is_told_the_same():
     assert vm_seed.seed(VM) == vm_seed.seed(dataclasses.replace(VM, seeds=dict(reversed(SEEDS.items()))))
+
+
+def test_a_router_is_the_default_routes_gateway():
+    assert b"default via 172.30.10.254\n" in vm_seed.seed(dataclasses.replace(VM, router="172.30.10.254"))

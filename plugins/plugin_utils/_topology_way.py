@@ -1,0 +1,39 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which way packets between two nodes take, where that depends on the segments that they are in. Pure.
+
+This plugin util is PRIVATE to the collection. Source: flannel, pkg/backend/vxlan/vxlan_network.go: with DirectRouting a
+node that is reached without a gateway gets host-gw's route, every other one a route through the VXLAN device.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Data = dict[str, t.Any]
+
+DIRECT = "vxlan-direct"
+
+
+def mechanism(cni: t.Mapping[str, t.Any]) -> str:
+    """The mechanism that a network plugin's options amount to, as checks name it."""
+    return DIRECT if cni.get("direct_routing") else str(cni["backend"])
+
+
+def underlay(node: Data) -> str:
+    """The interface by which a node reaches the others: its first by name."""
+    return min(node["interfaces"])
+
+
+def segment(topology: Data, node: str) -> str:
+    """The segment of that interface."""
+    entry = topology["nodes"][node]
+    return str(entry["interfaces"][underlay(entry)]["segment"])
+
+
+def way(topology: Data, one: str, other: str) -> str:
+    """The backend whose packets, routes and entries two nodes have for each other."""
+    cni = topology["cluster"]["cni"]
+    direct = cni.get("direct_routing") and segment(topology, one) == segment(topology, other)
+    return "host-gw" if direct else str(cni["backend"])
