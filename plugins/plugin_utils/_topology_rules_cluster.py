@@ -104,13 +104,14 @@ def _reach_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
         if backend == "host-gw":
             what = f"{apart}: with host-gw a router between them would get packets to pods, and knows no such network"
             yield Problem(f"{interface.path}.segment", what, f"{together}, or use backend vxlan")
-        elif not {_router(joins, home.segment)} == {_router(joins, interface.segment)} != {None}:
+        elif not _joined(joins, home.segment, interface.segment):
             what = f"{apart}, and no router joins them"
             yield Problem(f"{interface.path}.segment", what, f"{together}, or give both segments the same router")
 
 
-def _router(joins: dict[str, Interface], segment: str | None) -> str | None:
-    return joins[segment].machine if segment in joins else None
+def _joined(joins: dict[str, Interface], one: str | None, other: str | None) -> bool:
+    """Whether two segments have the same router."""
+    return one in joins and other in joins and joins[one].machine == joins[other].machine
 
 
 def _underlay_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
