@@ -35,8 +35,13 @@ BACKENDS = {
 }
 
 
+def pod_network(topology: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The section of a topology that says what network all its pods have; empty where each node has one of its own."""
+    return topology.get("cluster") or topology.get("pod_network") or {}
+
+
 def bridge_name(plugin: dict[str, t.Any]) -> str:
-    """The bridge of a configuration of the CNI plugin bridge."""
+    """The bridge of a configuration of the CNI plugin bridge, or of flannel's, which delegates to it."""
     return str(plugin.get("bridge", CNI_BRIDGE))
 
 

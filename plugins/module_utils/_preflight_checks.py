@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_machines import machines, names_of
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     LATER,
@@ -62,11 +62,13 @@ def _feature(name: str, needed_by: str, facts: Facts) -> Check:
 
 def _needed_by(feature: str, topology: Data) -> str:
     """Where in the topology's file a kernel feature comes from."""
-    cluster = topology.get("cluster", {})
-    if feature == cluster.get("proxy_mode"):
+    section, network = "cluster" if "cluster" in topology else "pod_network", pod_network(topology)
+    if network and feature == network.get("proxy_mode"):
         return "cluster.proxy_mode"
-    if "cni" in cluster and feature == BACKENDS[cluster["cni"]["backend"]].feature:
-        return "cluster.cni.backend"
+    if network and feature == BACKENDS[network["cni"]["backend"]].feature:
+        return f"{section}.cni.backend"
+    if section in topology and feature == "nftables":
+        return "pod_network"
     if feature in ("nftables", "iptables"):
         return "nodes" if any("cni" in node for node in topology["nodes"].values()) else "namespaces"
     return "segments"

@@ -85,9 +85,13 @@ def subnets(facts: Facts, topology: Data) -> list[Check]:
 def _networks(topology: Data) -> dict[str, str]:
     """The topology's networks by their place in its file."""
     networks = {f"segments.{name}.cidr": segment["cidr"] for name, segment in topology["segments"].items()}
-    cluster = topology.get("cluster", {})
-    networks.update({f"cluster.{key}": cluster[key] for key in ("pod_cidr", "service_cidr") if key in cluster})
-    return networks
+    sections = {section: topology[section] for section in ("cluster", "pod_network") if section in topology}
+    return networks | {
+        f"{section}.{key}": given[key]
+        for section, given in sections.items()
+        for key in ("pod_cidr", "service_cidr")
+        if key in given
+    }
 
 
 def _subnet(cidr: str, where: str, facts: Facts, topology: str) -> Check:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_host_gw, _proof_udp, _proof_vxlan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, Peer, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
@@ -32,16 +32,16 @@ def claims(topology: Data) -> list[Claim]:
 
 
 def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
-    cluster, others = topology["cluster"], [name for name in topology["nodes"] if name != node]
-    backend = BACKENDS[cluster["cni"]["backend"]]
-    words = {"device": cluster["cni"]["device"], "pods": cluster["pod_cidr"]}
+    network, others = pod_network(topology), [name for name in topology["nodes"] if name != node]
+    backend = BACKENDS[network["cni"]["backend"]]
+    words = {"device": network["cni"]["device"], "pods": network["pod_cidr"]}
     yield Claim(node, "subnet", f"own pods are behind {CNI_BRIDGE}", f"ip route show dev {CNI_BRIDGE}")
     for key, title, command in backend.OWN:
         yield Claim(node, key, title.format(**words), command.format(**words))
     for peer in others:
         for key, title, command in BACKENDS[way(topology, node, peer)].PEER:
             yield Claim(node, key, title.format(peer=peer, **words), command.format(**words), peer)
-    title, command = DIRECT_LAST if mechanism(cluster["cni"]) == DIRECT else backend.LAST
+    title, command = DIRECT_LAST if mechanism(network["cni"]) == DIRECT else backend.LAST
     yield Claim(node, "nothing-else", title.format(**words), command.format(**words))
 
 
@@ -49,10 +49,10 @@ def claim_faults(claim: Claim, snapshot: Snapshot, topology: Data, known: dict[s
     """Why a claim does not hold; empty when it does."""
     missing = set(topology["nodes"]) - set(known)
     if missing:
-        return [f"the cluster has no node {name}" for name in sorted(missing)]
+        return [f"flannel knows no node {name}" for name in sorted(missing)]
     if claim.key == "nothing-else":
         return stranger_faults(snapshot, topology, known[claim.node], known)
-    chosen = way(topology, claim.node, claim.peer) if claim.peer else topology["cluster"]["cni"]["backend"]
+    chosen = way(topology, claim.node, claim.peer) if claim.peer else pod_network(topology)["cni"]["backend"]
     backend = BACKENDS[chosen]
     judge = {"subnet": subnet_faults, **backend.FAULTS}[claim.key]
     return t.cast("list[str]", judge(snapshot, topology, known[claim.peer or claim.node]))
@@ -60,7 +60,7 @@ def claim_faults(claim: Claim, snapshot: Snapshot, topology: Data, known: dict[s
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
     """What belongs to no peer, or to one that is reached in another way; each way judges those that are its own."""
-    backend = topology["cluster"]["cni"]["backend"]
+    backend = pod_network(topology)["cni"]["backend"]
     ways = {name: way(topology, own.node, name) for name in known if name != own.node}
     return [
         fault

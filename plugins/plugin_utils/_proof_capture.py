@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import bare, in_tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
@@ -21,7 +22,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import D
 
 def pod_packets(node: str, evidence: Evidence) -> list[Packet]:
     """What a node's capture has of packets with a pod's address in their outermost header."""
-    pods = ipaddress.IPv4Network(evidence.topology["cluster"]["pod_cidr"])
+    pods = ipaddress.IPv4Network(pod_network(evidence.topology)["pod_cidr"])
     return addressed_in([pods], evidence.captures[node])
 
 
@@ -44,7 +45,7 @@ def tunnel_faults(node: str, evidence: Evidence) -> list[str]:
 def far_bare_faults(node: str, evidence: Evidence) -> list[str]:
     """Packets with a pod's address outermost, with an end that is neither in the node's segment nor a pod of it."""
     topology, home = evidence.topology, segment(evidence.topology, node)
-    prefix = topology["cluster"]["node_prefix"]
+    prefix = pod_network(topology)["node_prefix"]
     pods = {f"{pod.address}/{prefix}" for pod in evidence.pods if segment(topology, str(pod.node)) == home}
     near = [ipaddress.IPv4Network(net, strict=False) for net in (topology["segments"][home]["cidr"], *sorted(pods))]
     found = pod_packets(node, evidence)
@@ -99,4 +100,4 @@ CAPTURE_CLAIMS: dict[str, tuple[str, t.Callable[[str, Evidence], list[str]]]] = 
 def capture_claims(topology: Data) -> list[str]:
     """The keys of what is claimed of a cluster's captures: bare is what host-gw promises, and what a tunnel forbids."""
     kinds = {"host-gw": ["no-tunnel"], DIRECT: ["no-bare-across", "no-tunnel-within"]}
-    return ["sees-bare", *kinds.get(mechanism(topology["cluster"]["cni"]), ["no-bare"]), "no-local"]
+    return ["sees-bare", *kinds.get(mechanism(pod_network(topology)["cni"]), ["no-bare"]), "no-local"]

@@ -12,7 +12,7 @@ import dataclasses
 import ipaddress
 import json
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
@@ -83,6 +83,6 @@ def single(what: str, rows: list[Data], wanted: Data) -> list[str]:
 
 def pod_routes(snapshot: Snapshot, topology: Data) -> list[Data]:
     """A node's routes to pods, of all tables, but for those of its own bridge."""
-    pods = ipaddress.ip_network(topology["cluster"]["pod_cidr"])
+    pods = ipaddress.ip_network(pod_network(topology)["pod_cidr"])
     rows = [row for row in snapshot.table("routes") if row["dst"] != "default" and row.get("dev") != CNI_BRIDGE]
     return [row for row in rows if ipaddress.ip_network(row["dst"]).overlaps(pods)]

@@ -15,6 +15,7 @@ import pathlib
 import shlex
 import zlib
 
+from ansible_collections.reftopo.lab.plugins.module_utils._flannel_etcd import etcdctl
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
@@ -22,6 +23,7 @@ UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
 AGENT = ("_probe_dns", "_probe_protocols", "_probe_trace", "_probe_agent")  # the last one runs
 SERVER = ("_probe_server",)
 PODS = ("_pod_model", "_probe_pods")
+ETCD = ("_flannel_etcd", "_probe_etcd")
 DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
 HELD = "reftopo: held"
 RULES = "ip -4 rule show"
@@ -65,6 +67,17 @@ def server(end: Endpoint) -> str:
 def pod_facts() -> str:
     """Print what a node says of its pods, as JSON."""
     return python(PODS)
+
+
+def etcd_facts(endpoint: str) -> str:
+    """Print what a node leased of etcd, and whom etcd answers there, as JSON."""
+    return python(ETCD, endpoint)
+
+
+def forget_lease(endpoint: str, key: str) -> str:
+    """Stop a node's flanneld and delete its lease; start flanneld again when standard input closes."""
+    delete = shlex.join(etcdctl(endpoint, "del", key))
+    return _hold(f"systemctl stop flanneld && {delete} | grep -qx 1", "systemctl start flanneld")
 
 
 def detach(pod: str, pid: int, address: str) -> str:

@@ -16,8 +16,10 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_cni as cni
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as proxy_deaf
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, ProofError
@@ -29,7 +31,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import La
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import title
 
-READY_TIMEOUT = 15.0  # seconds until rules must follow a pod: the kubelet asks it each second
+READY_TIMEOUT = 15.0  # seconds until rules must follow a pod, which the kubelet asks each second, or routes a lease
 SETTLE_PAUSE = 0.3
 
 
@@ -37,7 +39,8 @@ SETTLE_PAUSE = 0.3
 class Control:
     """What a check with break saw: while it was broken, and after its repair; and what was not as before then.
 
-    residue is what was still there of a pod whose network was taken away; None where it was not a pod that was broken.
+    residue is what was still there of a pod whose network was taken away, or on other nodes of a node without a lease;
+    None where nothing was to go.
     """
 
     broken: list[Outcome]
@@ -49,7 +52,7 @@ class Control:
 class Break(t.NamedTuple):
     """What a check breaks, in words: its two states, the node if it is one's, what must be as before, and commands.
 
-    `how` breaks the same by hand, `shown` shows whether it is repaired.
+    `how` breaks the same by hand, `shown` shows whether it is repaired; `gone` claims what must go while it is broken.
     """
 
     down: str
@@ -58,6 +61,7 @@ class Break(t.NamedTuple):
     what: str
     how: str
     shown: str
+    gone: str = ""
 
 
 def described(topology: Data, broken: Data) -> Break:
@@ -69,8 +73,13 @@ def described(topology: Data, broken: Data) -> Break:
     if "pod" in broken:
         pod, how = broken["pod"], f"CNI_COMMAND=DEL CNI_CONTAINERID={broken['pod']} … /opt/cni/bin/…"
         states = (f"{pod} detached", f"{pod} attached again")
-        return Break(*states, home(topology, pod), f"the network of {pod}", how, "ip address")
+        words = (f"the network of {pod}", how, "ip address", f"DEL leaves nothing of {pod}")
+        return Break(*states, home(topology, pod), *words)
     node = broken["node"]
+    if "lease" in broken:
+        states = (f"lease of {node} deleted", f"flanneld back on {node}")
+        how, gone = "systemctl stop flanneld; etcdctl del …", f"no other node knows a way to the pods of {node}"
+        return Break(*states, node, f"what the nodes have of {node}", how, "ip route show", gone)
     if "routes" in broken:
         what = f"routes to pods of {', '.join(broken['routes'])}"
         states = (f"{what} hidden on {node}", f"{what} back on {node}")
@@ -98,6 +107,8 @@ def control(lab: Lab, name: str) -> Control:
         return _changed(lab, name, check["break"]["link_state"], lab.topology["link_state"])
     if "pod" in check["break"]:
         return _detached(lab, name, check["break"]["pod"])
+    if "lease" in check["break"]:
+        return _unleased(lab, name, check["break"]["node"])
     if "routes" in check["break"]:
         return _hidden(lab, name, **check["break"])
     node, link = check["break"]["node"], check["break"]["link"]
@@ -121,6 +132,40 @@ def _hidden(lab: Lab, name: str, node: str, routes: list[str]) -> Control:
     seen = _broken_and_repaired(lab, name, machine.held(command, commands.HELD))
     after = machine.run(commands.RULES)
     return Control(*seen, [] if after == before else [f"rules were {before.strip()}, and are {after.strip()}"])
+
+
+def _unleased(lab: Lab, name: str, node: str) -> Control:
+    """The control whose break is a node's lease deleted while its flanneld is stopped; started, it leases the same."""
+    lost, residue = lab.peers[node], list[str]()
+    command = commands.forget_lease(lab.topology["pod_network"]["endpoint"], etcd.lease_key(lost))
+
+    @contextlib.contextmanager
+    def without_lease() -> t.Iterator[None]:
+        with lab.machines[node].held(command, commands.HELD):
+            residue.extend(_faults_left(lambda: etcd.forgotten_faults(lost, lab.snapshots())))
+            yield
+
+    down, repaired = _broken_and_repaired(lab, name, without_lease())
+    return Control(down, repaired, _faults_left(lambda: _leased_faults(lab)), residue)
+
+
+def _leased_faults(lab: Lab) -> list[str]:
+    """What the nodes have not that the leases say, as they are now; and leases that are not as before."""
+    now, snapshots = etcd.peers(lab.records_now(), lab.topology), lab.snapshots()
+    changed = [f"{peer} was {lab.peers.get(node)}" for node, peer in now.items() if peer != lab.peers.get(node)]
+    return changed + [
+        f"{claim.node}: {fault}"
+        for claim in claims(lab.topology)
+        for fault in claim_faults(claim, snapshots[claim.node], lab.topology, now)
+    ]
+
+
+def _faults_left(find: t.Callable[[], list[str]]) -> list[str]:
+    """What is still wrong when the nodes had time to follow etcd."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    while (faults := find()) and time.monotonic() < deadline:
+        time.sleep(SETTLE_PAUSE)
+    return faults
 
 
 def _detached(lab: Lab, name: str, pod: str) -> Control:

@@ -8,6 +8,7 @@ This plugin util is PRIVATE to the collection. Source of the promises: flannel, 
 
 from __future__ import annotations
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
@@ -32,7 +33,7 @@ def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
     """Routes to pods that are to no peer's subnet; those of a device of flannel's, where there is one, are not ours."""
-    device = topology["cluster"]["cni"]["device"]
+    device = pod_network(topology)["cni"]["device"]
     subnets = {peer.subnet for peer in known.values() if peer.node != own.node}
     return [
         f"route to {row['dst']} belongs to no node of the topology"

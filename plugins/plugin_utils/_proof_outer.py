@@ -80,9 +80,9 @@ def _tunnel_faults(packet: Packet, outer: Outer) -> list[str]:
     return faults
 
 
-def capture_filter(cluster: Data) -> str:
+def capture_filter(network: Data) -> str:
     """What shows a person the packets between pods in tcpdump."""
-    carried, bare_too = f"udp port {cluster['cni'].get('port')}", f"net {cluster['pod_cidr']}"
-    if mechanism(cluster["cni"]) == DIRECT:
+    carried, bare_too = f"udp port {network['cni'].get('port')}", f"net {network['pod_cidr']}"
+    if mechanism(network["cni"]) == DIRECT:
         return f"{carried} or {bare_too}"
-    return carried if "port" in cluster["cni"] else bare_too
+    return carried if "port" in network["cni"] else bare_too

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import address, chosen, hops, targets
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
@@ -182,7 +183,7 @@ def mtu_probes(topology: Data, name: str, found: dict[str, list[Endpoint]]) -> l
 
     A node that sends bare towards pods with a smaller MTU than its own is told so by the node of the pod.
     """
-    mtu = topology["cluster"]["cni"]["mtu"]
+    mtu = pod_network(topology)["cni"]["mtu"]
     return [
         Probe(name, source, target, "icmp", expect, size=size, refused_anywhere=narrows(topology, source, target))
         for source in found["pods"] + found["nodes"]
@@ -195,15 +196,15 @@ def mtu_probes(topology: Data, name: str, found: dict[str, list[Endpoint]]) -> l
 def narrows(topology: Data, source: Endpoint, target: Endpoint) -> bool:
     """Whether it is behind the first device of a packet's path that it becomes too large."""
     bare = way(topology, str(source.node), str(target.node)) == "host-gw"
-    return source.kind == "nodes" and bare and topology["cluster"]["cni"]["overhead"] > 0
+    return source.kind == "nodes" and bare and pod_network(topology)["cni"]["overhead"] > 0
 
 
 def service_samples(name: str, found: dict[str, list[Endpoint]], tries: int = 8) -> list[Probe]:
-    """Probes of the service for the capture: so many that each node surely meets an end on another node."""
+    """Probes of the service, if any, for the capture: so many that each node surely meets an end on another node."""
     return [
         Probe(name, source, target, protocol)
         for source in found["pods"]
-        for target in found["services"]
+        for target in found.get("services", ())
         for protocol in ("tcp", "udp")
         for _try in range(tries)
     ]

@@ -22,6 +22,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import 
 SHARED, OWN = ("net", "ipc", "uts"), ("pid", "mnt")
 LOCALHOST = "127.0.0.1"
 PROTOCOLS = ("tcp", "udp")
+BRIDGED = ("bridge", "flannel")  # CNI plugins that plug pods into a bridge; flannel's delegates to the other
 
 
 class Claim(t.NamedTuple):
@@ -68,7 +69,7 @@ def _claims(pod: Pod, topology: Data) -> t.Iterator[Claim]:
     title = f"the kernel has what the CNI plugins returned for {pod.name}, and nothing else"
     yield Claim(*common, "result", title, f"{enter} ip address")
     for plugin in topology["nodes"][pod.node]["cni"]["plugins"]:
-        if plugin["type"] == "bridge":
+        if plugin["type"] in BRIDGED:
             title = f"eth0 of {pod.name} is one end of a veth pair, whose other is a port of {bridge_name(plugin)}"
             yield Claim(*common, "plugged", title, f"ip link show master {bridge_name(plugin)}")
     for way in ways(topology, pod):

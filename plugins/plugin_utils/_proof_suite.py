@@ -15,9 +15,11 @@ import json
 import time
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
@@ -70,8 +72,26 @@ class Lab:
 
     @functools.cached_property
     def peers(self) -> dict[str, Peer]:
-        """The cluster's nodes as flannel announces them."""
+        """The nodes as flannel announces them, in the cluster's API or in etcd."""
+        if "pod_network" in self.topology:
+            return etcd.peers(self.records, self.topology)
         return peers(self.objects, self.topology["cluster"]["cni"]["backend"])
+
+    @functools.cached_property
+    def records(self) -> etcd.Records:
+        """flannel's records in etcd."""
+        return self.records_now()
+
+    def records_now(self) -> etcd.Records:
+        """The same as they are now."""
+        machine = self.machines[self.topology["pod_network"]["etcd"]]
+        return etcd.records(machine.run(etcd.read_command(self.topology)))
+
+    @functools.cached_property
+    def etcd_facts(self) -> dict[str, Data]:
+        """What each node says of its subnet and of its way to etcd, by node."""
+        command = commands.etcd_facts(self.topology["pod_network"]["endpoint"])
+        return on_all(self.nodes, lambda machine: t.cast("Data", json.loads(machine.run(command))))
 
     @functools.cached_property
     def endpoints(self) -> dict[str, list[Endpoint]]:
@@ -94,8 +114,8 @@ class Lab:
 
     @functools.cached_property
     def tunnels(self) -> dict[str, tunnel.Tunnel]:
-        """The VXLAN links of namespaces, by machine; a cluster's overlay is its network plugin's."""
-        return {} if "cluster" in self.topology else tunnel.tunnels(self.topology)
+        """The VXLAN links of namespaces, by machine; the overlay of pods is their network's."""
+        return {} if pod_network(self.topology) else tunnel.tunnels(self.topology)
 
     @functools.cached_property
     def pods(self) -> dict[str, Data]:
@@ -153,7 +173,7 @@ class Lab:
         """What carries packets between a machine and others; None where they travel bare."""
         if machine in self.tunnels:
             return Tunnel(self.tunnels[machine].port)
-        cni = self.topology["cluster"]["cni"]
+        cni = pod_network(self.topology)["cni"]
         return Tunnel(cni["port"], cni["backend"]) if "port" in cni else None
 
     def forget(self) -> None:

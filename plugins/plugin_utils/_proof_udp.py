@@ -9,6 +9,7 @@ which node has which pods is known to the program behind the device alone, so th
 
 from __future__ import annotations
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences, pod_routes, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
@@ -22,7 +23,7 @@ LAST = ("no other route leads to pods", "ip route show root {pods}")
 
 
 def device_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
-    cni = topology["cluster"]["cni"]
+    cni = pod_network(topology)["cni"]
     link = snapshot.link(cni["device"])
     if not link:
         return [f"there is no {cni['device']}"]
@@ -37,14 +38,14 @@ def device_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
 
 
 def route_faults(snapshot: Snapshot, topology: Data, _own: Peer) -> list[str]:
-    pods = topology["cluster"]["pod_cidr"]
-    return single(f"route to {pods}", snapshot.rows("routes", dst=pods), {"dev": topology["cluster"]["cni"]["device"]})
+    pods, device = pod_network(topology)["pod_cidr"], pod_network(topology)["cni"]["device"]
+    return single(f"route to {pods}", snapshot.rows("routes", dst=pods), {"dev": device})
 
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, _known: dict[str, Peer]) -> list[str]:
     """Routes to some of the pods that go another way than all do; the device has an address of the pods' network."""
-    device = topology["cluster"]["cni"]["device"]
-    allowed = {(topology["cluster"]["pod_cidr"], device), (own.address, device)}
+    device = pod_network(topology)["cni"]["device"]
+    allowed = {(pod_network(topology)["pod_cidr"], device), (own.address, device)}
     return [
         f"route to {row['dst']} by {row.get('dev')} leads to some of the pods"
         for row in pod_routes(snapshot, topology)

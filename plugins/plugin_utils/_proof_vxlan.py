@@ -10,6 +10,7 @@ with the node's underlay address.
 
 from __future__ import annotations
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
@@ -26,7 +27,7 @@ LAST = ("{device} knows nobody else", "bridge fdb show dev {device}")
 
 
 def device_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
-    cni, node = topology["cluster"]["cni"], topology["nodes"][own.node]
+    cni, node = pod_network(topology)["cni"], topology["nodes"][own.node]
     link = snapshot.link(cni["device"])
     if not link:
         return [f"there is no {cni['device']}"]
@@ -56,25 +57,25 @@ def device_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
 
 
 def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
-    device = topology["cluster"]["cni"]["device"]
+    device = pod_network(topology)["cni"]["device"]
     wanted = {"gateway": peer.address, "dev": device, "flags": ["onlink"]}
     return single(f"route to {peer.subnet}", snapshot.rows("routes", dst=peer.subnet), wanted)
 
 
 def neighbour_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
-    rows = snapshot.rows("neighbours", dst=peer.address, dev=topology["cluster"]["cni"]["device"])
+    rows = snapshot.rows("neighbours", dst=peer.address, dev=pod_network(topology)["cni"]["device"])
     return single(f"neighbour {peer.address}", rows, {"lladdr": peer.mac, "state": ["PERMANENT"]})
 
 
 def fdb_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
-    rows = snapshot.rows("fdb", mac=peer.mac, ifname=topology["cluster"]["cni"]["device"])
+    rows = snapshot.rows("fdb", mac=peer.mac, ifname=pod_network(topology)["cni"]["device"])
     underlay = topology["nodes"][peer.node]["address"]
     return single(f"FDB {peer.mac}", rows, {"dst": underlay, "state": "permanent"})
 
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
     """Entries of the device that belong to no peer: a flooding entry, a learned one, or one of a node that is gone."""
-    device = topology["cluster"]["cni"]["device"]
+    device = pod_network(topology)["cni"]["device"]
     peers = [other for other in known.values() if other.node != own.node]
     kept = {
         "fdb": ("mac", {peer.mac for peer in peers}, snapshot.rows("fdb", ifname=device)),

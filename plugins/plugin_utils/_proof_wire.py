@@ -15,7 +15,7 @@ import itertools
 import re
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import (
     WAYS,
@@ -68,10 +68,11 @@ class Stream:
 
 
 def streams(topology: Data) -> list[Stream]:
-    """Every ordered pair of nodes by every protocol, and every node's way through the service."""
-    pairs, any_way = itertools.permutations(topology["nodes"], 2), mechanism(topology["cluster"]["cni"])
+    """Every ordered pair of nodes by every protocol, and in a cluster every node's way through the service."""
+    pairs, any_way = itertools.permutations(topology["nodes"], 2), mechanism(pod_network(topology)["cni"])
     direct = [Stream(*pair, protocol, way(topology, *pair)) for pair in pairs for protocol in ("icmp", "tcp", "udp")]
-    return direct + [Stream(node, None, protocol, any_way) for node in topology["nodes"] for protocol in ("tcp", "udp")]
+    served = topology["nodes"] if "cluster" in topology else ()
+    return direct + [Stream(node, None, protocol, any_way) for node in served for protocol in ("tcp", "udp")]
 
 
 def capture_packets(machine: str, pcap: bytes, log: str, tunnel: Tunnel | None) -> list[Packet]:
@@ -134,7 +135,7 @@ def outcome_faults(outcome: Outcome, pod: Endpoint, evidence: Evidence) -> list[
     nodes = [evidence.topology["nodes"][end] for end in ends]
     outer = Outer(
         way(evidence.topology, *ends),
-        evidence.topology["cluster"]["cni"],
+        pod_network(evidence.topology)["cni"],
         {node["address"] for node in nodes},
         {outcome.probe.source.address, pod.address},
         {end.address: mac(node) for end, node in zip((outcome.probe.source, pod), nodes)},
@@ -158,7 +159,7 @@ def stream_faults(stream: Stream, evidence: Evidence) -> list[str]:
 def frame(outcome: Outcome, topology: Data) -> int:
     """The length in bytes that a packet of the pods' MTU has on the wire between two nodes."""
     ends = (str(outcome.probe.source.node), str(outcome.probe.target.node))
-    return int(topology["cluster"]["cni"]["mtu"]) + BACKENDS[way(topology, *ends)].overhead
+    return int(pod_network(topology)["cni"]["mtu"]) + BACKENDS[way(topology, *ends)].overhead
 
 
 def size_faults(outcome: Outcome, evidence: Evidence, mtu: int) -> list[str]:

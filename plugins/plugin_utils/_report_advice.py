@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import Assertion, Probe, Results
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import way
 
@@ -65,7 +66,7 @@ def advice(probe: Probe, results: Results) -> str:
     """Return what to do next about a cell that failed or broke."""
     known = {endpoint["name"]: endpoint for endpoint in results.endpoints}
     origin, to = known.get(probe.origin, {}), known.get(probe.to, {})
-    cni = results.topology.get("cluster", {}).get("cni", {})
+    cni = pod_network(results.topology).get("cni", {})
     between_nodes = len({origin.get("node"), to.get("node"), None}) == 3
     backend = way(results.topology, origin["node"], to["node"]) if between_nodes and cni else None
     return _text(probe, backend).format(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, way
 
@@ -54,9 +54,9 @@ class Step(t.NamedTuple):
 
 
 def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
-    """Draw the path between the first two pods on different nodes; None where no cluster has two such pods."""
+    """Draw the path between the first two pods on different nodes; None where no network has two such pods."""
     ends = _ends(topology, endpoints)
-    if ends is None or "cluster" not in topology:
+    if ends is None or not pod_network(topology):
         return None
     steps = _steps(topology, *ends)
     columns = [key for key in COLUMNS if any(key in step.headers for step in steps)]
@@ -92,7 +92,7 @@ def _underlay(topology: Data, node: str) -> tuple[str, Data]:
 
 def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
     backend = way(topology, origin["node"], to["node"])
-    device = topology["cluster"]["cni"]["device"] if backend != "host-gw" else ""
+    device = pod_network(topology)["cni"]["device"] if backend != "host-gw" else ""
     (out, first), (into, second) = _underlay(topology, origin["node"]), _underlay(topology, to["node"])
     wire, at_device = ON_THE_WIRE[backend], IN_A_TUN if backend == "udp" else IN_A_NODE
     devices = [[Step(device, pod["node"], at_device, "tunnel")] if device else [] for pod in (origin, to)]
@@ -120,7 +120,7 @@ def _between(topology: Data, first: str, second: str, wire: tuple[str, ...]) -> 
 
 
 def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:
-    cni = topology["cluster"]["cni"]
+    cni = pod_network(topology)["cni"]
     outer = [topology["nodes"][pod["node"]]["address"] for pod in (origin, to)]
     return {
         "outer ethernet": "Eth",
@@ -134,7 +134,7 @@ def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:
 
 
 def _caption(topology: Data) -> str:
-    cni = topology["cluster"]["cni"]
+    cni = pod_network(topology)["cni"]
     return f"{AROUND[cni['backend']].format_map(cni)}: MTU {cni['mtu'] + cni['overhead']} outside, {cni['mtu']} in pods"
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, bridge_name
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, bridge_name, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import (
     BAR,
     CONTAINER,
@@ -65,31 +65,31 @@ def _rows(nodes: list[Machine], others: list[Machine]) -> list[Row]:
 
 
 def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
-    cluster = topology.get("cluster", {})
+    network = pod_network(topology)
     made = node.get("pods", {})
     pods = [
         {**pod, "containers": ["pause", *made[pod["name"]]] if made else []}
         for pod in endpoints
         if pod["kind"] == "pod" and pod["node"] == node["name"]
     ]
-    device = cluster.get("cni", {}).get("device", "")
-    bridge = _own_bridge(node, topology) if made else _bridge(cluster, pods)
+    device = network.get("cni", {}).get("device", "")
+    bridge = _bridge(network, pods) if network else _own_bridge(node, topology)
     kind = node.get("role", "node") + (", VM" if node.get("provider") == "vm" else "")
     return Machine(node["name"], kind, [*node["interfaces"].items()], pods, bridge, device)
 
 
 def _own_bridge(node: Data, topology: Data) -> str:
     """The bridge of a node's own network configuration, with the subnets that its addresses are of."""
-    names = [bridge_name(plugin) for plugin in node["cni"]["plugins"] if plugin["type"] == "bridge"]
+    names = [bridge_name(plugin) for plugin in node.get("cni", {}).get("plugins", ()) if plugin["type"] == "bridge"]
     networks = [network for path, network in subnets(topology) if path.startswith(f"nodes.{node['name']}.")]
     return " ".join([*names[:1], *networks]) if names else ""
 
 
-def _bridge(cluster: Data, pods: list[Data]) -> str:
+def _bridge(network: Data, pods: list[Data]) -> str:
     """The bridge that a node's pods hang on, where flannel's CNI plugin makes one, with their subnet."""
-    if not pods or not pods[0]["address"] or cluster.get("cni", {}).get("name") != "flannel":
+    if not pods or not pods[0]["address"] or network["cni"]["name"] != "flannel":
         return ""
-    first = ipaddress.ip_interface(f"{pods[0]['address']}/{cluster['node_prefix']}")
+    first = ipaddress.ip_interface(f"{pods[0]['address']}/{network['node_prefix']}")
     return f"{CNI_BRIDGE} {first.network}"
 
 
@@ -112,7 +112,7 @@ def _shapes(topology: Data, rows: list[Row], bars: dict[str, float], width: floa
         yield from _links(place, bars)
     for row in rows:
         if row.band is not None:
-            yield from _band(row.band, width, "tunnel", _overlay_words(topology["cluster"]))
+            yield from _band(row.band, width, "tunnel", _overlay_words(pod_network(topology)))
     for name, segment in topology["segments"].items():
         yield from _band(bars[name], width, "wire", _segment_words(name, segment))
     for place in places:
@@ -125,12 +125,12 @@ def _band(y: float, width: float, kind: str, words: str) -> t.Iterator[Shape]:
     yield Text(width / 2, y + BAR / 2 + 4, words, width - 5 * MARGIN, anchor="middle")
 
 
-def _overlay_words(cluster: Data) -> str:
-    cni = cluster["cni"]
+def _overlay_words(network: Data) -> str:
+    cni = network["cni"]
     words = [f"{cni['backend'].upper()} overlay{' between segments' if cni.get('direct_routing') else ''}"]
     words += [f"UDP {cni['port']}"] if "port" in cni else []
     words += [f"VNI {cni['vni']}"] if "vni" in cni else []
-    return " · ".join([*words, f"MTU {cni['mtu']}", f"pods {cluster['pod_cidr']}"])
+    return " · ".join([*words, f"MTU {cni['mtu']}", f"pods {network['pod_cidr']}"])
 
 
 def _segment_words(name: str, segment: Data) -> str:
@@ -228,5 +228,5 @@ def _description(topology: Data, machines: list[Machine]) -> str:
         pods = ", ".join(_pod_words(pod) for pod in machine.pods)
         words.append(f"{machine.name} ({machine.kind}): {at}{f'; pods {pods}' if pods else ''}.")
     if any(machine.device for machine in machines):
-        words.append(f"{_overlay_words(topology['cluster'])}, between the nodes' {machines[0].device}.")
+        words.append(f"{_overlay_words(pod_network(topology))}, between the nodes' {machines[0].device}.")
     return " ".join(words)

@@ -11,7 +11,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, device_name, with_defaults
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    BACKENDS,
+    device_name,
+    pod_network,
+    with_defaults,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
@@ -40,6 +45,14 @@ except ImportError:  # the inventory plugin says what is missing
 API_PORT = 6443
 # Positions in the service network: kube-apiserver takes the first for itself, kubeadm gives CoreDNS the tenth.
 API_SERVICE, DNS_SERVICE = 1, 10
+ETCD_PORT = 2379  # for clients; IANA
+# How a node's pods are attached where flannel connects the nodes: its plugin reads the subnet that flanneld leased, and
+# delegates to the plugin bridge. The plugin knows no version of the specification above this one.
+FLANNEL_PODS = {
+    "cniVersion": "0.4.0",
+    "name": "pods",
+    "plugins": [{"type": "flannel", "delegate": {"hairpinMode": True, "isDefaultGateway": True}}],
+}
 
 Data = dict[str, t.Any]
 
@@ -58,6 +71,8 @@ def compile_topology(topology: Data) -> Data:
     }
     if "cluster" in topology:
         compiled["cluster"] = _cluster(topology["cluster"], compiled)
+    if "pod_network" in topology:
+        compiled["pod_network"] = _pod_network(topology["pod_network"], compiled)
     state = link_state(compiled)
     compiled["checks"] = {key: _check(check, state) for key, check in topology["checks"].items()}
     compiled["link_state"] = state
@@ -77,7 +92,7 @@ def _segment(topology: str, name: str, segment: Data, inside: dict[str, Interfac
 def _machines(topology: Data, inside: dict[str, dict[str, Interface]]) -> Data:
     """The nodes and the namespaces, each with its interfaces."""
     machines: Data = {
-        "nodes": {key: _node(topology["name"], key, node) for key, node in in_order(topology["nodes"])},
+        "nodes": {key: _node(topology, key, node) for key, node in in_order(topology["nodes"])},
         "namespaces": {
             key: _namespace(topology["name"], key, given) for key, given in in_order(topology["namespaces"])
         },
@@ -120,11 +135,13 @@ def _namespace(topology: str, name: str, given: Data) -> Data:
     return {"name": name, "netns": netns_name(topology, name), **parts}
 
 
-def _node(topology: str, name: str, node: Data) -> Data:
+def _node(topology: Data, name: str, node: Data) -> Data:
     given = {key: node[key] for key in ("role", "cni", "pods") if key in node}
+    if "pod_network" in topology:
+        given["cni"] = FLANNEL_PODS
     if "pods" in node:
         given["pod_commands"] = {pod: _commands(containers) for pod, containers in node["pods"].items()}
-    netns = {"netns": netns_name(topology, name)} if node["provider"] == "container" else {}
+    netns = {"netns": netns_name(topology["name"], name)} if node["provider"] == "container" else {}
     return {"name": name, **given, "provider": node["provider"], **netns}
 
 
@@ -152,6 +169,24 @@ def _cluster(cluster: Data, compiled: Data) -> Data:
         "workers": by_role["worker"],
         "cni": _cni(cluster["cni"], compiled),
     }
+
+
+def _pod_network(network: Data, compiled: Data) -> Data:
+    home, cni = compiled["nodes"][network["etcd"]], _cni(network["cni"], compiled)
+    endpoint = f"https://{home['address']}:{ETCD_PORT}"
+    return {**network, "endpoint": endpoint, "cni": cni, "config": _flannel_config(network, cni)}
+
+
+def _flannel_config(network: Data, cni: Data) -> Data:
+    """flannel's record of the network: https://github.com/flannel-io/flannel/blob/master/Documentation/configuration.md."""
+    options = {
+        word: cni[key]
+        for word, key in (("VNI", "vni"), ("Port", "port"), ("DirectRouting", "direct_routing"))
+        if key in cni
+    }
+    backend = {"Type": cni["backend"], **options}
+    common = {"Network": network["pod_cidr"], "SubnetLen": network["node_prefix"]}
+    return {**common, "EnableNFTables": True, "Backend": backend}
 
 
 def _cni(cni: Data, compiled: Data) -> Data:
@@ -191,6 +226,8 @@ def _needs(compiled: Data) -> list[str]:
     plugins = [plugin for node in here for plugin in node.get("cni", {}).get("plugins", ())]
     # The CNI plugin bridge masquerades by iptables unless it is told otherwise.
     needs |= {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
-    if "cluster" in compiled and here:
-        needs |= {compiled["cluster"]["proxy_mode"], BACKENDS[compiled["cluster"]["cni"]["backend"]].feature}
+    network = pod_network(compiled)
+    if network and here:
+        # Without kube-proxy it is flannel alone that has rules.
+        needs |= {network.get("proxy_mode", "nftables"), BACKENDS[network["cni"]["backend"]].feature}
     return sorted(needs - {""})

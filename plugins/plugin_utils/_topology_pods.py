@@ -54,7 +54,7 @@ def _ranges(path: str, ipam: Data) -> t.Iterator[tuple[str, str]]:
 def pod_problems(topology: Data) -> t.Iterator[Problem]:
     """Nodes that a cluster has no role for, and pods that could not be made or told apart."""
     for name, node in in_order(topology.get("nodes")):
-        yield from _node_problems(f"nodes.{name}", node or {}, "cluster" in topology)
+        yield from _node_problems(f"nodes.{name}", node or {}, topology)
     machines = [*(topology.get("nodes") or {}), *(topology.get("namespaces") or {})]
     homes: dict[str, str] = {}
     for pod in pods(topology):
@@ -67,12 +67,21 @@ def pod_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _port_problems(path, pod.containers)
 
 
-def _node_problems(path: str, node: Data, cluster: bool) -> t.Iterator[Problem]:
-    if cluster and "role" not in node:
-        yield Problem(f"{path}.role", "missing", "add it, for instance role: worker")
-    for key in ("cni", "pods") if cluster else ():
-        if key in node:
-            yield Problem(f"{path}.{key}", "the cluster makes the node's pods", f"remove {key}, or cluster")
+def _node_problems(path: str, node: Data, topology: Data) -> t.Iterator[Problem]:
+    if "cluster" in topology:
+        if "role" not in node:
+            yield Problem(f"{path}.role", "missing", "add it, for instance role: worker")
+        for key in ("cni", "pods"):
+            if key in node:
+                yield Problem(f"{path}.{key}", "the cluster makes the node's pods", f"remove {key}, or cluster")
+    elif "pod_network" in topology:
+        if "cni" in node:
+            what = "the pod network is that of the node's pods"
+            yield Problem(f"{path}.cni", what, "remove cni, or pod_network")
+        if "pods" not in node:
+            what = "missing, so nothing would show that the pod network reaches the node"
+            yield Problem(f"{path}.pods", what, "add pods, for instance a: {server: {tcp: 8080, udp: 8081}}")
+        return
     for key, other in (("cni", "pods"), ("pods", "cni")):
         if key in node and other not in node:
             yield Problem(f"{path}.{other}", f"missing, and {key} means nothing without it", f"add {other}")

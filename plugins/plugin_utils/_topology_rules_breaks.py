@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, device_name
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, device_name, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import interfaces
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
@@ -68,10 +68,13 @@ def _node_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Proble
             others = [name for name in nodes if name != node]
             fix = did_you_mean(str(peer), others) if others else "add a node"
             yield Problem(f"{path}.routes[{number}]", f"there is no other node {peer}", fix)
-    if broken.get("routes") and "cluster" not in topology:
+    if broken.get("routes") and not pod_network(topology):
         yield Problem(f"{path}.routes", "the topology has no cluster, whose nodes have routes to pods", "add cluster")
+    if broken.get("lease") and "pod_network" not in topology:
+        what = "the topology has no pod network, whose nodes have leases in etcd"
+        yield Problem(f"{path}.lease", what, "add pod_network, or break something else")
     links = {interface.name for interface in interfaces(topology) if interface.machine == node}
-    cni = (topology.get("cluster") or {}).get("cni") or {}
+    cni = pod_network(topology).get("cni") or {}
     if cni.get("backend") and cni.get("vni", 0) is not None:
         links |= {CNI_BRIDGE, device_name(cni)} - {""}
     if link and link not in links:

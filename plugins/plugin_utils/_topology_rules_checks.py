@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
@@ -154,12 +154,9 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if key is None:
         return
     path, wanted = f"{path}.{key}", check[key]
-    if wanted in ("nat", "bridge"):
-        yield from _namespace_problems(path, wanted, topology)
-    elif wanted == "pod":
-        if not pods(topology):
-            yield Problem(path, "no node has pods that are made by hand", "add pods to a node, or remove the check")
-    elif "cluster" not in topology:
+    if wanted in ("nat", "bridge", "pod", "etcd"):
+        yield from _made_problems(path, wanted, topology)
+    elif "cluster" not in topology and (wanted == "proxy" or not pod_network(topology)):
         if wanted != "vxlan" or not _tunnels(topology):
             yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
     elif wanted != "proxy" and too_few_nodes(topology):
@@ -167,14 +164,18 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     elif wanted == DIRECT and one_segment(topology):
         what = "all nodes are in one segment, so nothing travels in VXLAN"
         yield Problem(path, what, "put a node in another segment, or use backend host-gw")
-    cni = (topology.get("cluster") or {}).get("cni") or {}
+    cni = pod_network(topology).get("cni") or {}
     if wanted in (*BACKENDS, DIRECT) and cni.get("backend") and mechanism(cni) != wanted:
         direct = f"{cni['backend']}{' with direct_routing' if cni.get('direct_routing') else ''}"
         yield Problem(path, f"the backend is {direct}, not {wanted}", f"write {mechanism(cni)}")
 
 
-def _namespace_problems(path: str, wanted: str, topology: Data) -> t.Iterator[Problem]:
-    """Mechanisms that are looked for in namespaces, of which none has what it takes."""
+def _made_problems(path: str, wanted: str, topology: Data) -> t.Iterator[Problem]:
+    """Mechanisms that are looked for where no cluster is, and the topology has not what it takes."""
+    if wanted == "pod" and not pods(topology):
+        yield Problem(path, "no node has pods that are made by hand", "add pods to a node, or remove the check")
+    if wanted == "etcd" and "pod_network" not in topology:
+        yield Problem(path, "the topology has no pod network", "add pod_network, or remove the check")
     if wanted == "bridge" and not bridges(topology):
         fix = "give an interface of a namespace kind: bridge, or remove the check"
         yield Problem(path, "no namespace has a bridge", fix)

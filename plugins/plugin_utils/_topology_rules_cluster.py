@@ -1,7 +1,7 @@
 # Copyright: the reftopo.lab maintainers
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules on the cluster. PRIVATE to the collection."""
+"""Rules on the cluster, and on what it has in common with a pod network without one. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -39,10 +39,14 @@ def cluster_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _control_plane_problems(topology.get("nodes"))
         yield from _service_problems(cluster.get("service_cidr"))
         yield from _pod_problems(cluster, topology.get("nodes"))
-        cni = cluster.get("cni") or {}
-        yield from _reach_problems(topology, cni.get("backend"))
-        yield from _underlay_problems(topology, cni.get("backend"))
-        yield from _option_problems(cni)
+        yield from backend_problems("cluster", cluster.get("cni") or {}, topology)
+
+
+def backend_problems(section: str, cni: Data, topology: Data) -> t.Iterator[Problem]:
+    """What flannel's backend cannot be given, or what it could not work on; section is where cni is."""
+    yield from _reach_problems(topology, cni.get("backend"))
+    yield from _underlay_problems(topology, cni.get("backend"))
+    yield from _option_problems(f"{section}.cni", cni)
 
 
 def _control_plane_problems(nodes: Data | None) -> t.Iterator[Problem]:
@@ -100,7 +104,7 @@ def _reach_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
         if interface.segment == home.segment:
             continue
         apart = f"{interface.segment} is not {home.segment}, where {home.machine} is"
-        together = f"put all nodes of the cluster in {home.segment}"
+        together = f"put all nodes in {home.segment}"
         if backend == "host-gw":
             what = f"{apart}: with host-gw a router between them would get packets to pods, and knows no such network"
             yield Problem(f"{interface.path}.segment", what, f"{together}, or use backend vxlan")
@@ -131,12 +135,12 @@ def _underlay_problems(topology: Data, backend: str | None) -> t.Iterator[Proble
             yield Problem(path, what, "give all segments of nodes the same MTU")
 
 
-def _option_problems(cni: Data) -> t.Iterator[Problem]:
+def _option_problems(path: str, cni: Data) -> t.Iterator[Problem]:
     """Options that the backend does not have, and a device whose name the kernel does not take."""
     backend = cni.get("backend")
     for key in ("vni", "port", "direct_routing") if backend else ():
         if key in cni and key not in BACKENDS[backend].defaults:
-            yield Problem(f"cluster.cni.{key}", f"backend {backend} has no {key}", f"remove {key}")
+            yield Problem(f"{path}.{key}", f"backend {backend} has no {key}", f"remove {key}")
     if backend == "vxlan" and cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
         what = f"{device_name(cni)} is too long for an interface name ({INTERFACE_NAME_MAX} characters)"
-        yield Problem("cluster.cni.vni", what, "use 9999999 or less")
+        yield Problem(f"{path}.vni", what, "use 9999999 or less")

@@ -74,7 +74,8 @@ def _networks(topology: Data) -> t.Iterator[tuple[str, netaddr.IPNetwork]]:
     for name, segment in in_order(topology.get("segments")):
         if segment and segment.get("cidr"):
             yield f"segments.{name}.cidr", netaddr.IPNetwork(segment["cidr"])
-    cluster = topology.get("cluster") or {}
-    for key in ("pod_cidr", "service_cidr"):
-        if cluster.get(key):
-            yield f"cluster.{key}", netaddr.IPNetwork(cluster[key])
+    for section in ("cluster", "pod_network"):
+        given = topology.get(section) or {}
+        for key in ("pod_cidr", "service_cidr"):
+            if given.get(key):
+                yield f"{section}.{key}", netaddr.IPNetwork(given[key])

@@ -22,6 +22,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_interf
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_names import name_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_networks import network_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_pod_network import pod_network_problems
 
 
 def validate(
@@ -48,6 +49,7 @@ def validate(
         *interface_problems(topology),
         *pod_problems(topology),
         *cluster_problems(topology),
+        *pod_network_problems(topology),
         *check_problems(topology),
     ]
     problems += sorted(mistakes, key=_section)

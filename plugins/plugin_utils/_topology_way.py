@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+
 Data = dict[str, t.Any]
 
 DIRECT = "vxlan-direct"
@@ -34,6 +36,6 @@ def segment(topology: Data, node: str) -> str:
 
 def way(topology: Data, one: str, other: str) -> str:
     """The backend whose packets, routes and entries two nodes have for each other."""
-    cni = topology["cluster"]["cni"]
+    cni = pod_network(topology)["cni"]
     direct = cni.get("direct_routing") and segment(topology, one) == segment(topology, other)
     return "host-gw" if direct else str(cni["backend"])

@@ -13,6 +13,7 @@ import signal
 import typing as t
 
 import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as served
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as unheard
@@ -23,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import c
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_etcd import claims as etcd_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
@@ -66,7 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     topology = metafunc.config.stash[RESULTS].topology
     checks: dict[str, t.Any] = topology["checks"]
     overlays = [name for mechanism in MECHANISMS for name in checked_by(mechanism, checks)]
-    mechanisms = overlays if "cluster" in topology else []
+    mechanisms = overlays if pod_network(topology) else []
     nodes = list(topology["nodes"])
     groups = plan.groups(topology)
     cases: dict[str, list[tuple[t.Any, ...]]] = {
@@ -81,6 +83,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 ("learned", "bridge", learned_claims),
                 ("translated", "nat", nat_claims),
                 ("anatomy", "pod", pod_claims),
+                ("recorded", "etcd", etcd_claims),
                 ("ruled", "proxy", ruled.claims),
                 ("served", "proxy", served.claims),
                 ("unheard", "proxy", unheard.claims),

@@ -6,6 +6,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as served_proof
@@ -89,6 +91,12 @@ def test_anatomy(anatomy: tuple[str, pods.Claim], lab: Lab, healthy: wire.Eviden
     settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
 
 
+def test_recorded(recorded: tuple[str, Claim], lab: Lab, results: Results) -> None:
+    name, promised = recorded
+    faults = etcd.faults(promised, lab.topology, lab.records, lab.etcd_facts)
+    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+
+
 def test_ruled(ruled: tuple[str, Claim], views: dict[str, ruled_proof.View], results: Results) -> None:
     name, promised = ruled
     faults = ruled_proof.faults(promised.key, views[promised.node])
@@ -118,7 +126,7 @@ def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evide
 def test_stream(stream: tuple[str, wire.Stream], healthy: wire.Evidence, results: Results) -> None:
     name, promised = stream
     faults = wire.stream_faults(promised, healthy)
-    command = tcpdump(healthy, promised.source, capture_filter(healthy.topology["cluster"]))
+    command = tcpdump(healthy, promised.source, capture_filter(pod_network(healthy.topology)))
     settle(results, Promise(name, promised.title, promised.source, command), faults)
 
 
@@ -153,8 +161,7 @@ def test_control(control: tuple[str], lab: Lab, controls: t.Callable[[str], Cont
     words = described(lab.topology, broken)
     lost = [] if any(o.record["observed"] != "ok" for o in seen.broken) else ["every probe still got its answer"]
     if seen.residue is not None:
-        title = f"DEL leaves nothing of {broken['pod']}"
-        results.claim(Promise(name, title, words.node, words.how, words.down), seen.residue)
+        results.claim(Promise(name, words.gone, words.node, words.how, words.down), seen.residue)
     results.claim(Promise(name, "probes notice", words.node, words.how, words.down), lost)
     results.claim(Promise(name, f"{words.what} is as before", words.node, words.shown, words.repaired), seen.left)
     fail(lost + seen.left + (seen.residue or []))

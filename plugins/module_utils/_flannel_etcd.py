@@ -1,0 +1,63 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""flannel's records in etcd: where they are, how a node reads them, and what is in them.
+
+This module util is PRIVATE to the collection. Source of keys and values: flannel, pkg/subnet/etcd/registry.go and
+pkg/lease/lease.go.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+
+PREFIX = "/coreos.com/network"  # flanneld's default
+CONFIG = f"{PREFIX}/config"
+SUBNETS = f"{PREFIX}/subnets/"
+SUBNET_FILE = "/run/flannel/subnet.env"  # flanneld's default, and its CNI plugin's
+# What a node proves itself with, and what it knows etcd by.
+AUTHORITY, CERTIFICATE, KEY = (f"/etc/flannel/{name}" for name in ("ca.crt", "client.crt", "client.key"))
+
+
+class Lease(t.NamedTuple):
+    """A node's lease: its subnet, the node's underlay address, and what its backend tells the others."""
+
+    key: str
+    subnet: str
+    address: str
+    backend: str
+    data: dict[str, t.Any]
+
+
+def etcdctl(endpoint: str, *words: str) -> list[str]:
+    """etcd's client as a node runs it."""
+    identity = (f"--cacert={AUTHORITY}", f"--cert={CERTIFICATE}", f"--key={KEY}")
+    return ["etcdctl", f"--endpoints={endpoint}", *identity, *words]
+
+
+def read_all(endpoint: str) -> list[str]:
+    """The command that prints all of flannel's records."""
+    return etcdctl(endpoint, "get", "--prefix", "--write-out=json", f"{PREFIX}/")
+
+
+def parse(printed: str) -> dict[str, t.Any]:
+    """The records by key, from what ``read_all`` prints: keys and values are in base64, the values JSON."""
+    pairs = json.loads(printed).get("kvs", [])
+    return {base64.b64decode(one["key"]).decode(): json.loads(base64.b64decode(one["value"])) for one in pairs}
+
+
+def leases(records: dict[str, t.Any]) -> list[Lease]:
+    """The leases among the records; a key ends in the subnet, with a hyphen in place of the slash."""
+    return [
+        Lease(
+            key,
+            key[len(SUBNETS) :].replace("-", "/"),
+            value["PublicIP"],
+            value.get("BackendType", ""),
+            value.get("BackendData") or {},
+        )
+        for key, value in sorted(records.items())
+        if key.startswith(SUBNETS)
+    ]
