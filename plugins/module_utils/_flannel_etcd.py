@@ -17,8 +17,9 @@ PREFIX = "/coreos.com/network"  # flanneld's default
 CONFIG = f"{PREFIX}/config"
 SUBNETS = f"{PREFIX}/subnets/"
 SUBNET_FILE = "/run/flannel/subnet.env"  # flanneld's default, and its CNI plugin's
-# What a node proves itself with, and what it knows etcd by.
-AUTHORITY, CERTIFICATE, KEY = (f"/etc/flannel/{name}" for name in ("ca.crt", "client.crt", "client.key"))
+# The folders with what a client proves itself with, and knows etcd by: of flanneld on every node, and of etcd itself.
+FLANNEL, ETCD = "/etc/flannel", "/etc/etcd"
+AUTHORITY, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"
 
 
 class Lease(t.NamedTuple):
@@ -31,15 +32,15 @@ class Lease(t.NamedTuple):
     data: dict[str, t.Any]
 
 
-def etcdctl(endpoint: str, *words: str) -> list[str]:
+def etcdctl(endpoint: str, *words: str, folder: str = FLANNEL) -> list[str]:
     """etcd's client as a node runs it."""
-    identity = (f"--cacert={AUTHORITY}", f"--cert={CERTIFICATE}", f"--key={KEY}")
+    identity = (f"--cacert={folder}/{AUTHORITY}", f"--cert={folder}/{CERTIFICATE}", f"--key={folder}/{KEY}")
     return ["etcdctl", f"--endpoints={endpoint}", *identity, *words]
 
 
-def read_all(endpoint: str) -> list[str]:
+def read_all(endpoint: str, folder: str = FLANNEL) -> list[str]:
     """The command that prints all of flannel's records."""
-    return etcdctl(endpoint, "get", "--prefix", "--write-out=json", f"{PREFIX}/")
+    return etcdctl(endpoint, "get", "--prefix", "--write-out=json", f"{PREFIX}/", folder=folder)
 
 
 def parse(printed: str) -> dict[str, t.Any]:
@@ -61,3 +62,17 @@ def leases(records: dict[str, t.Any]) -> list[Lease]:
         for key, value in sorted(records.items())
         if key.startswith(SUBNETS)
     ]
+
+
+def plan(records: dict[str, t.Any], config: dict[str, t.Any], members: t.Collection[str]) -> list[tuple[str, str, str]]:
+    """What has to be done to flannel's records: put or del, a key, and why.
+
+    Args:
+        config: the network's configuration.
+        members: the nodes' underlay addresses; a lease of anybody else is of a node that is gone.
+    """
+    kept = records.get(CONFIG)
+    why = "it is not there" if kept is None else f"it is {json.dumps(kept)}"
+    put = [("put", CONFIG, why)] if kept != config else []
+    gone = [one for one in leases(records) if one.address not in members]
+    return put + [("del", one.key, f"{one.address} is no node of the topology") for one in gone]

@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
+
 DIRECTORY = "/etc/kubernetes/reftopo"
 CONFIG = f"{DIRECTORY}/kubeadm.yaml"
 MANIFESTS = f"{DIRECTORY}/manifests"
@@ -63,31 +65,11 @@ class Step:
     subject: str
 
 
-def flatten(data: t.Any, path: str = "") -> dict[str, t.Any]:
-    """Leaves of nested dictionaries by dotted path; lists are leaves."""
-    if not isinstance(data, t.Mapping):
-        return {path: data}
-    leaves: dict[str, t.Any] = {}
-    for key, value in data.items():
-        leaves.update(flatten(value, f"{path}.{key}" if path else str(key)))
-    return leaves
-
-
-def drift(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[str]:
-    """Settings that differ from those the member was built with, one text each, both values named."""
-    was, wanted = flatten(record), flatten(settings)
-    return [
-        f"{path}: the cluster was built with {was.get(path)!r}, the topology says {wanted.get(path)!r}"
-        for path in sorted(was.keys() | wanted.keys())
-        if was.get(path) != wanted.get(path)
-    ]
-
-
 def refuse_drift(observed: Observed, desired: Desired) -> None:
     """kubeadm applies its configuration once: a change that would silently do nothing is refused."""
     if observed.record is None:
         return
-    problems = drift(observed.record, desired.settings)
+    problems = drift("the cluster", observed.record, desired.settings)
     if not problems and observed.files.get(CONFIG) != desired.contents()[CONFIG]:
         problems = [f"{CONFIG}: differs from the file this member was built with"]
     if problems:

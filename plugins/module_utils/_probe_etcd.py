@@ -23,7 +23,13 @@ import tempfile
 import typing as t
 import urllib.parse
 
-from ansible_collections.reftopo.lab.plugins.module_utils._flannel_etcd import AUTHORITY, CERTIFICATE, KEY, SUBNET_FILE
+from ansible_collections.reftopo.lab.plugins.module_utils._flannel_etcd import (
+    AUTHORITY,
+    CERTIFICATE,
+    FLANNEL,
+    KEY,
+    SUBNET_FILE,
+)
 
 TIMEOUT = 5.0  # seconds
 # With TLS 1.3 a client is done before the server has looked at its certificate (RFC 8446, section 2): it must wait.
@@ -46,7 +52,7 @@ def stranger(folder: str) -> tuple[str, str]:
 
 def asked(endpoint: str, chain: Chain) -> dict[str, str]:
     """What etcd answers a client with this certificate: ok, refused (by an alert of TLS), or error."""
-    url, context = urllib.parse.urlsplit(endpoint), ssl.create_default_context(cafile=AUTHORITY)
+    url, context = urllib.parse.urlsplit(endpoint), ssl.create_default_context(cafile=f"{FLANNEL}/{AUTHORITY}")
     if chain:
         context.load_cert_chain(*chain)
     try:
@@ -74,7 +80,8 @@ def facts(endpoint: str) -> dict[str, t.Any]:
     """The node's subnet file as names and values, and what each kind of client is answered."""
     lines = pathlib.Path(SUBNET_FILE).read_text(encoding="utf-8").splitlines()
     with tempfile.TemporaryDirectory() as folder:
-        chains: dict[str, Chain] = {"certificate": (CERTIFICATE, KEY), "none": None, "stranger": stranger(folder)}
+        own = (f"{FLANNEL}/{CERTIFICATE}", f"{FLANNEL}/{KEY}")
+        chains: dict[str, Chain] = {"certificate": own, "none": None, "stranger": stranger(folder)}
         answers = {client: asked(endpoint, chain) for client, chain in chains.items()}
     return {"subnet": dict(line.split("=", 1) for line in lines if "=" in line), "answers": answers}
 

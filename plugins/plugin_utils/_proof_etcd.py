@@ -61,7 +61,7 @@ def claims(topology: Data) -> list[Claim]:
         title = f"the lease of {node} is the subnet that its pods get"
         found.append(Claim(node, "lease", title, f"cat {store.SUBNET_FILE}"))
         for client, (_wanted, title) in CLIENTS.items():
-            found.append(Claim(node, client, title, f"openssl s_client -connect … -CAfile {store.AUTHORITY}"))
+            found.append(Claim(node, client, title, f"curl --cacert {store.FLANNEL}/{store.AUTHORITY} …/health"))
     return found
 
 

@@ -179,12 +179,8 @@ def _pod_network(network: Data, compiled: Data) -> Data:
 
 def _flannel_config(network: Data, cni: Data) -> Data:
     """flannel's record of the network: https://github.com/flannel-io/flannel/blob/master/Documentation/configuration.md."""
-    options = {
-        word: cni[key]
-        for word, key in (("VNI", "vni"), ("Port", "port"), ("DirectRouting", "direct_routing"))
-        if key in cni
-    }
-    backend = {"Type": cni["backend"], **options}
+    words = {"vni": "VNI", "port": "Port", "direct_routing": "DirectRouting"}
+    backend = {"Type": cni["backend"], **{word: cni[key] for key, word in words.items() if key in cni}}
     common = {"Network": network["pod_cidr"], "SubnetLen": network["node_prefix"]}
     return {**common, "EnableNFTables": True, "Backend": backend}
 
