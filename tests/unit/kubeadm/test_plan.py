@@ -10,9 +10,9 @@ from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     Desired,
     KubeadmError,
     Observed,
-    drift,
     plan,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
 
 CNI = f"{MANIFESTS}/cni.yaml"
 SETTINGS = {"kubernetes": "v1.37.2", "cni": {"name": "flannel", "backend": "vxlan"}}
@@ -68,7 +68,7 @@ def test_plan(desired, observed, steps):
 
 def test_drift_names_both_values_of_every_setting():
     was = {"cni": {"backend": "udp"}, "proxy_mode": "iptables"}
-    assert drift(was, {"cni": {"backend": "vxlan"}, "dns_domain": "lab"}) == [
+    assert drift("the cluster", was, {"cni": {"backend": "vxlan"}, "dns_domain": "lab"}) == [
         "cni.backend: the cluster was built with 'udp', the topology says 'vxlan'",
         "dns_domain: the cluster was built with None, the topology says 'lab'",
         "proxy_mode: the cluster was built with 'iptables', the topology says None",

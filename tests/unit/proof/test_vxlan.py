@@ -83,7 +83,7 @@ def test_a_device_that_is_down_is_no_device(topology, objects, snapshot):
 
 def test_a_node_that_is_not_in_the_cluster_breaks_every_claim(topology, objects, snapshot):
     left = [item for item in objects if item["metadata"]["name"] != "n2"]
-    assert faults(topology, left, snapshot(), "device") == ["the cluster has no node n2"]
+    assert faults(topology, left, snapshot(), "device") == ["flannel knows no node n2"]
 
 
 def test_a_node_without_flannel_is_named(objects):

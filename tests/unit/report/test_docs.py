@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_path import path_picture
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import svg
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_topology import topology_picture
@@ -38,17 +39,19 @@ def test_pictures_of_a_topology(name: str, golden: t.Callable[[str | Path, str],
 
 def example_pods(topology: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     """The pods made by hand, or the suite's two a node; with the addresses that they get when all are made in order."""
-    cluster = topology.get("cluster")
-    if cluster is None:
+    network = pod_network(topology)
+    if not network:
         made = [(node, pod) for node, entry in topology["nodes"].items() for pod in entry.get("pods", ())]
         first = [ipaddress.ip_network(network)[0] for _path, network in subnets(topology)]
         return [
             {"name": pod, "kind": "pod", "node": node, "address": str(first[0] + number)}
             for number, (node, pod) in enumerate(made, 2)
         ]
-    parts = ipaddress.ip_network(cluster["pod_cidr"]).subnets(new_prefix=cluster["node_prefix"])
+    parts = ipaddress.ip_network(network["pod_cidr"]).subnets(new_prefix=network["node_prefix"])
+    if "pod_network" in topology:
+        next(parts)  # flannel leases all but the first
     return [
-        {"name": f"{pod_set}-{node}", "kind": "pod", "node": node, "address": str(subnet[number])}
-        for node, subnet in zip(topology["nodes"], parts)
-        for number, pod_set in enumerate("ab", 2)
+        {"name": pod, "kind": "pod", "node": name, "address": str(subnet[number])}
+        for (name, node), subnet in zip(topology["nodes"].items(), parts)
+        for number, pod in enumerate(node.get("pods", [f"a-{name}", f"b-{name}"]), 2)
     ]
