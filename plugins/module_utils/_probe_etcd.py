@@ -87,4 +87,4 @@ def facts(endpoint: str) -> dict[str, t.Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(facts(sys.argv[1])))
+    sys.stdout.write(json.dumps(facts(sys.argv[-1])))

@@ -96,11 +96,16 @@ class Topology:
     @classmethod
     def make(cls, name: str, number: int, folder: Path, proxy_mode: str = "nftables") -> Topology:
         """Write the file of a topology; its networks come of its number."""
-        file = folder / "inventories" / name / "topology.yml"
-        file.parent.mkdir(parents=True)
         networks = {"number": number, "pods": 100 + number, "services": 150 + number}
-        file.write_text(FILE.format(name=name, proxy_mode=proxy_mode, **networks))
-        return cls(name, folder / "inventories", folder / f"{name}.log")
+        topology = cls(name, folder / "inventories", folder / f"{name}.log")
+        topology.write(FILE.format(name=name, proxy_mode=proxy_mode, **networks))
+        return topology
+
+    def write(self, text: str) -> None:
+        """Write the topology's file, or write it anew."""
+        file = self.inventory / self.name / "topology.yml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
     def command(self, playbooks: t.Iterable[str], *options: str) -> list[str]:
         return ["ansible-playbook", "-i", str(self.inventory), *playbooks, "-e", f"topology={self.name}", *options]
