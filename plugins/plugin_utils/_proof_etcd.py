@@ -82,7 +82,7 @@ def config_faults(topology: Data, found: Records) -> list[str]:
     kept = found.get(store.CONFIG, {})
     backend = kept.get("Backend", {})
     wanted = {"Network": network["pod_cidr"], "SubnetLen": network["node_prefix"], "Type": cni["backend"]}
-    wanted |= {"VNI": cni.get("vni"), "Port": cni.get("port")}
+    wanted |= {"VNI": cni.get("vni"), "Port": cni.get("port"), "DirectRouting": cni.get("direct_routing")}
     return differences(store.CONFIG, {**kept, **backend}, wanted)
 
 

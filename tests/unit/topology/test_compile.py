@@ -92,7 +92,12 @@ ENDS = {"left": {"segment": "wire"}, "right": {"segment": "wire"}}
 @pytest.mark.parametrize(
     ("cni", "backend", "needs", "mtu"),
     [
-        ({"backend": "vxlan", "port": 4789}, {"Type": "vxlan", "VNI": 1, "Port": 4789}, "vxlan", 1450),
+        (
+            {"backend": "vxlan", "port": 4789},
+            {"Type": "vxlan", "VNI": 1, "Port": 4789, "DirectRouting": False},
+            "vxlan",
+            1450,
+        ),
         ({"backend": "host-gw"}, {"Type": "host-gw"}, "veth", 1500),
         ({"backend": "udp"}, {"Type": "udp", "Port": 8285}, "tun", 1472),
     ],
