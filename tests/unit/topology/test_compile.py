@@ -89,31 +89,6 @@ WIRE = {"wire": {"kind": "veth", "cidr": "10.1.1.0/29"}}
 ENDS = {"left": {"segment": "wire"}, "right": {"segment": "wire"}}
 
 
-@pytest.mark.parametrize(
-    ("cni", "backend", "needs", "mtu"),
-    [
-        (
-            {"backend": "vxlan", "port": 4789},
-            {"Type": "vxlan", "VNI": 1, "Port": 4789, "DirectRouting": False},
-            "vxlan",
-            1450,
-        ),
-        ({"backend": "host-gw"}, {"Type": "host-gw"}, "veth", 1500),
-        ({"backend": "udp"}, {"Type": "udp", "Port": 8285}, "tun", 1472),
-    ],
-)
-def test_a_pod_network_without_a_cluster(cni, backend, needs, mtu):
-    nodes = {name: {"segment": "lan", "pods": {f"p{name}": {"c": {"tcp": 1, "udp": 2}}}} for name in ("m1", "m2")}
-    network = {"pod_cidr": "10.9.0.0/16", "node_prefix": 26, "cni": {"name": "flannel", **cni}, "etcd": "m2"}
-    result = compiled(pair(nodes=nodes, pod_network=network), "pair")
-    made = result["pod_network"]
-    assert made["endpoint"] == f"https://{result['nodes']['m2']['address']}:2379"
-    assert made["config"] == {"Network": "10.9.0.0/16", "SubnetLen": 26, "EnableNFTables": True, "Backend": backend}
-    assert made["cni"]["mtu"] == mtu
-    assert {needs, "nftables"} <= {*result["needs"]}
-    assert {node["cni"]["plugins"][0]["type"] for node in result["nodes"].values()} == {"flannel"}
-
-
 def test_a_wire_is_one_veth_between_two_namespaces_and_nothing_on_the_host():
     result = compiled(pair(segments=WIRE, namespaces=ENDS), "pair")
     state = result["link_state"]
