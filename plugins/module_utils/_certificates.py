@@ -35,6 +35,14 @@ class Wanted(t.NamedTuple):
     address: str = ""
 
 
+class Step(t.NamedTuple):
+    """One thing to do: make or remove, a certificate's name, and why."""
+
+    action: str
+    name: str
+    why: str
+
+
 def configuration(name: str, extensions: t.Iterable[str]) -> str:
     """What openssl makes a certificate by (config(5), x509v3_config(5))."""
     lines = ["[req]", "distinguished_name = name", "x509_extensions = extensions", "prompt = no"]
@@ -58,13 +66,14 @@ class Folder:
     def _file(self, *parts: str) -> str:
         return os.path.join(self._path, *parts)
 
-    def plan(self, wanted: t.Sequence[Wanted]) -> dict[str, str]:
-        """What has to be made, each with its reason; with the authority goes everything that it signed."""
+    def plan(self, wanted: t.Sequence[Wanted]) -> list[Step]:
+        """What has to be done; with the authority goes everything that it signed."""
         why = self._fault(Wanted(AUTHORITY, ""))
-        if why:
-            return {AUTHORITY: why, **{one.name: "it must be of the authority" for one in wanted}}
-        faults = {one.name: self._fault(one) for one in wanted}
-        return {name: fault for name, fault in faults.items() if fault}
+        steps = [Step("make", AUTHORITY, why)] if why else []
+        faults = {one.name: "it must be of the authority" if why else self._fault(one) for one in wanted}
+        steps += [Step("make", name, fault) for name, fault in faults.items() if fault]
+        there = sorted(os.listdir(self._path)) if os.path.isdir(self._path) else []
+        return steps + [Step("remove", name, "nobody uses it") for name in there if name not in {AUTHORITY, *faults}]
 
     def _fault(self, wanted: Wanted) -> str:
         """Why a certificate cannot stay; empty when it can."""
@@ -76,16 +85,17 @@ class Folder:
         code, dummy, log = self._run(["openssl", "verify", "-CAfile", root, *use, *where, certificate])
         return f"openssl verify: {_reason(log)}" if code else ""
 
-    def apply(self, names: t.Iterable[str], wanted: t.Sequence[Wanted]) -> None:
-        """Make the named ones, the authority first."""
+    def apply(self, steps: t.Iterable[Step], wanted: t.Sequence[Wanted]) -> None:
+        """Do all steps; a plan has the authority first."""
         by_name = {one.name: one for one in wanted}
-        for name in names:
-            if name == AUTHORITY:
-                root = ["basicConstraints = critical, CA:TRUE", "keyUsage = keyCertSign"]
-                self._make(name, self._authority, root, [])
+        signed = ["-CA", self._file(AUTHORITY, CERTIFICATE), "-CAkey", self._file(AUTHORITY, KEY)]
+        for step in steps:
+            if step.action == "remove":
+                shutil.rmtree(self._file(step.name))
+            elif step.name == AUTHORITY:
+                self._make(AUTHORITY, self._authority, ["basicConstraints = critical, CA:TRUE"], [])
             else:
-                signed = ["-CA", self._file(AUTHORITY, CERTIFICATE), "-CAkey", self._file(AUTHORITY, KEY)]
-                self._make(name, name, extensions(by_name[name]), signed)
+                self._make(step.name, step.name, extensions(by_name[step.name]), signed)
 
     def _make(self, name: str, subject: str, parts: list[str], signed: list[str]) -> None:
         target, aside = self._file(name), self._file(f"{name}.new")

@@ -13,7 +13,7 @@ description:
   - Keeps C(ca) and one folder a certificate in a folder, each with C(tls.crt) and C(tls.key). Folders have mode 0700,
     keys 0600.
   - What is there is kept as long as C(openssl verify) takes it for what it is asked for; with the authority everything
-    that it signed is made anew. Certificates are valid for a year.
+    that it signed is made anew. What is not named any more is removed. Certificates are valid for a year.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -56,11 +56,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-made:
-  description: What was made, or would be in check mode, each with its reason.
-  type: dict
+steps:
+  description: What was done, or would be in check mode, in order, each with its reason.
+  type: list
+  elements: str
   returned: always
-  sample: {"etcd": "it is not there"}
+  sample: ["make etcd: it is not there", "remove m3: nobody uses it"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -82,13 +83,14 @@ def main() -> None:
     wanted = [Wanted(name, "server", str(address)) for name, address in params["servers"].items()]
     wanted += [Wanted(name, "client") for name in params["clients"]]
     try:
-        made = folder.plan(wanted)
-        if made and not module.check_mode:
-            folder.apply(made, wanted)
+        steps = folder.plan(wanted)
+        if not module.check_mode:
+            folder.apply(steps, wanted)
     except (CertificateError, OSError) as error:
         module.fail_json(msg=str(error))
-    diff = {"prepared": "".join(f"make {name}: {why}\n" for name, why in made.items())} if made else {}
-    module.exit_json(changed=bool(made), made=made, diff=diff)
+    described = [f"{action} {name}: {why}" for action, name, why in steps]
+    diff = {"prepared": "".join(f"{line}\n" for line in described)} if steps else {}
+    module.exit_json(changed=bool(steps), steps=described, diff=diff)
 
 
 if __name__ == "__main__":

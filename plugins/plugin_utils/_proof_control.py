@@ -173,7 +173,8 @@ def _detached(lab: Lab, name: str, pod: str) -> Control:
     end = next(end for end in lab.endpoints["pods"] if end.name == pod)
     before, residue = lab.pods[end.machine], list[str]()
     plugins = lab.topology["nodes"][end.machine]["cni"]["plugins"]
-    leased = any(plugin.get("ipam", {}).get("type") == "host-local" for plugin in plugins)
+    # flannel's plugin has host-local give addresses without a word of it.
+    leased = any(one["type"] == "flannel" or one.get("ipam", {}).get("type") == "host-local" for one in plugins)
 
     @contextlib.contextmanager
     def without_network() -> t.Iterator[None]:

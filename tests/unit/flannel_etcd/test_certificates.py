@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from ansible_collections.reftopo.lab.plugins.module_utils._certificates import CertificateError, Folder, Wanted
+from ansible_collections.reftopo.lab.plugins.module_utils._certificates import CertificateError, Folder, Step, Wanted
 
 WANTED = [Wanted("etcd", "server", "192.0.2.1"), Wanted("m1", "client")]
 
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 def test_all_is_made_once_and_keys_are_private(folder, tmp_path):
-    assert folder.plan(WANTED) == {}
+    assert folder.plan(WANTED) == []
     modes = {path.relative_to(tmp_path).as_posix(): oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
     assert {name: mode for name, mode in modes.items() if "/" not in name} == {
         name: "0o700" for name in ("ca", "etcd", "m1")
@@ -35,30 +35,39 @@ def test_all_is_made_once_and_keys_are_private(folder, tmp_path):
 
 def test_a_server_at_another_address_gets_another_certificate(folder):
     moved = [Wanted("etcd", "server", "192.0.2.2"), WANTED[1]]
-    why = folder.plan(moved)
-    assert list(why) == ["etcd"]
-    assert "IP address mismatch" in why["etcd"]
-    folder.apply(why, moved)
-    assert folder.plan(moved) == {}
+    (step,) = folder.plan(moved)
+    assert step[:2] == ("make", "etcd")
+    assert "IP address mismatch" in step.why
+    folder.apply([step], moved)
+    assert folder.plan(moved) == []
 
 
 def test_a_client_does_not_pass_for_a_server(folder):
-    assert "unsuitable certificate purpose" in folder.plan([Wanted("m1", "server")])["m1"]
+    assert "unsuitable certificate purpose" in folder.plan([Wanted("m1", "server")])[0].why
 
 
 def test_with_the_authority_everything_is_made_anew(folder, tmp_path):
     shutil.rmtree(tmp_path / "ca")
-    why = folder.plan(WANTED)
-    assert list(why) == ["ca", "etcd", "m1"]
-    folder.apply(why, WANTED)
-    assert folder.plan(WANTED) == {}
+    steps = folder.plan(WANTED)
+    assert [step.name for step in steps] == ["ca", "etcd", "m1"]
+    folder.apply(steps, WANTED)
+    assert folder.plan(WANTED) == []
 
 
 def test_of_another_authority_is_made_anew(folder, tmp_path):
     other = Folder(run, str(tmp_path / "other"), "lab")
     other.apply(other.plan(WANTED), WANTED)
     shutil.copytree(tmp_path / "other/m1", tmp_path / "m1", dirs_exist_ok=True)
-    assert list(folder.plan(WANTED)) == ["m1"]
+    shutil.rmtree(tmp_path / "other")
+    assert [step.name for step in folder.plan(WANTED)] == ["m1"]
+
+
+def test_what_nobody_uses_is_removed(folder, tmp_path):
+    (tmp_path / "m1.new").mkdir()  # of a run that was killed
+    steps = folder.plan(WANTED[:1])
+    assert steps == [Step("remove", "m1", "nobody uses it"), Step("remove", "m1.new", "nobody uses it")]
+    folder.apply(steps, WANTED[:1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ca", "etcd"]
 
 
 def test_what_openssl_says_is_told(tmp_path):
@@ -66,4 +75,4 @@ def test_what_openssl_says_is_told(tmp_path):
         return 1, "", "error in libcrypto"
 
     with pytest.raises(CertificateError, match="openssl could not make ca: error in libcrypto"):
-        Folder(refuse, str(tmp_path), "lab").apply(["ca"], [])
+        Folder(refuse, str(tmp_path), "lab").apply([Step("make", "ca", "")], [])
