@@ -166,6 +166,8 @@ class InventoryModule(BaseInventoryPlugin):
             "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_private_key_file": f"{state}/id_ed25519",
             "ansible_ssh_common_args": f"-o {known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
+            # The default of 10 s is too short for a virtual machine that is emulated on a busy host.
+            "ansible_ssh_timeout": 60,
             "reftopo_node": node,
         }
         self._populate_host_vars([f"{node['name']}.{topology['name']}"], variables, group)

@@ -20,6 +20,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeE
 SSH_PORT = 22
 SSH_GREETING = b"SSH-2.0-"  # RFC 4253, section 4.2
 POLL_INTERVAL = 0.05  # seconds
+CONNECT, GREETING = 1, 15  # seconds: a host that is not up yet drops what comes; one that is up but slow needs patience
 JOURNAL_LINES = 30
 
 
@@ -55,9 +56,13 @@ def apply_step(runner: Runner, step: Step) -> None:
 
 
 def ssh_problem(address: str, timeout: float) -> str | None:
-    """Why no SSH server greets at an address; None when one does."""
+    """Why no SSH server greets at an address; None when one does.
+
+    A connection that is accepted is not given up soon: each new one costs a slow machine another process of sshd.
+    """
     try:
-        with socket.create_connection((address, SSH_PORT), timeout=timeout) as connection:
+        with socket.create_connection((address, SSH_PORT), timeout=CONNECT) as connection:
+            connection.settimeout(timeout)
             greeting = connection.recv(len(SSH_GREETING))
     except OSError as error:
         return str(error)
@@ -77,7 +82,7 @@ def wait_for_ssh(addresses: t.Mapping[str, str], timeout: float, explain: t.Call
     """
     deadline = time.monotonic() + timeout
     for name, address in addresses.items():
-        while problem := ssh_problem(address, timeout=1):
+        while problem := ssh_problem(address, timeout=GREETING):
             if time.monotonic() > deadline:
                 raise NodeError(
                     f"nodes.{name}: SSH at {address} does not answer within {timeout:g} s: {problem}.\n{explain(name)}"

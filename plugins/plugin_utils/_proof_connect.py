@@ -50,7 +50,7 @@ def ssh_arguments(variables: Data) -> list[str]:
     return [
         *("-i", variables["ansible_ssh_private_key_file"]),
         *shlex.split(variables["ansible_ssh_common_args"]),
-        *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"),
+        *("-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-o", "LogLevel=ERROR"),
         *(shared if len(socket) <= LONGEST_SOCKET else ()),
     ]
 

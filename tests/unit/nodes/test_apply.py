@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,10 +69,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
         yield listener
 
 
-def greet(server: socket.socket, greeting: bytes) -> threading.Thread:
+def greet(server: socket.socket, greeting: bytes, after: float = 0) -> threading.Thread:
     def answer() -> None:
         connection = server.accept()[0]
         with connection:
+            time.sleep(after)
             connection.sendall(greeting)
 
     thread = threading.Thread(target=answer)
@@ -83,6 +85,17 @@ def test_ssh_answers(server: socket.socket) -> None:
     thread = greet(server, b"SSH-2.0-OpenSSH_10.0\r\n")
     assert node_apply.ssh_problem("127.0.0.1", timeout=5) is None
     thread.join()
+
+
+def test_a_slow_server_is_waited_for_on_one_connection(server: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection that is given up costs the machine another process, so that it gets slower."""
+    monkeypatch.setattr(node_apply, "CONNECT", 0.1)
+    thread = greet(server, b"SSH-2.0-OpenSSH_10.0\r\n", after=0.5)
+    node_apply.wait_for_ssh({"a": "127.0.0.1"}, 5, str)
+    thread.join()
+    server.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        server.accept()
 
 
 def test_another_server_is_no_ssh(server: socket.socket) -> None:
