@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The benchmark's cluster: two nodes and two network namespaces on one bridge, and a pod on each node."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import typing as t
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOPOLOGY = "bench-data-plane"
+CLIENT, SERVER = "cp1", "w1"  # the nodes of the two pods, which are called like them
+LEFT, RIGHT = "left", "right"
+SERVICE = "10.96.1.1"
+PORTS = {"load": 5201, "trips": 5202}
+FILE = """\
+name: {name}
+description: Two nodes, and two network namespaces on the same bridge; made by bench/data_plane.
+segments:
+  lan: {{cidr: 172.31.71.0/24}}
+nodes:
+  cp1: {{role: control-plane, segment: lan}}
+  w1: {{role: worker, segment: lan}}
+namespaces:
+  left: {{segment: lan}}
+  right: {{segment: lan}}
+cluster:
+  kubernetes: v1.37.2
+  pod_cidr: 10.244.0.0/16
+  service_cidr: 10.96.0.0/16
+  cni: {{name: flannel, backend: {backend}}}
+  proxy_mode: {mode}
+"""
+
+
+def run(command: list[str], given: str | None = None) -> str:
+    """A command's output; its failure ends the benchmark with what it printed."""
+    done = subprocess.run(command, check=False, cwd=ROOT, input=given, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)[:300]} failed:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+class End(t.NamedTuple):
+    """Where load starts or goes to: a network namespace's file and the address in it."""
+
+    namespace: str
+    address: str
+
+    def command(self, *words: str) -> list[str]:
+        """A command that runs there."""
+        return ["nsenter", f"--net={self.namespace}", *words]
+
+
+class Lab(t.NamedTuple):
+    """The ends of a cluster that is up."""
+
+    bare: tuple[End, End]
+    pods: tuple[End, End]
+
+    @property
+    def mtu(self) -> int:
+        """The MTU of a pod in bytes."""
+        return mtu(self.pods[0])
+
+
+def mtu(end: End) -> int:
+    """The MTU of an end's eth0 in bytes."""
+    return int(json.loads(run(end.command("ip", "-j", "link", "show", "eth0")))[0]["mtu"])
+
+
+def container(node: str) -> str:
+    return f"reftopo.{TOPOLOGY}.{node}"
+
+
+def kubectl(*words: str, given: str | None = None) -> str:
+    """What kubectl prints, on the control plane."""
+    inside = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", *words]
+    return run(["podman", "exec", "--interactive", container("cp1"), *inside], given)
+
+
+@contextlib.contextmanager
+def cluster(backend: str, mode: str) -> t.Iterator[Lab]:
+    """A cluster for as long as the block runs, with its pods and one service for the server's."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / TOPOLOGY / "topology.yml"
+        file.parent.mkdir()
+        file.write_text(FILE.format(name=TOPOLOGY, backend=backend, mode=mode))
+        playbook = ["ansible-playbook", "-i", folder, "-e", f"topology={TOPOLOGY}"]
+        try:
+            run([*playbook, "playbooks/nodes.yml", "playbooks/cluster.yml"])
+            yield ready()
+        finally:
+            run([*playbook, "playbooks/destroy.yml"])
+
+
+def ready() -> Lab:
+    """Make the pods and the service, and say where they are."""
+    images = run(["podman", "exec", container("cp1"), "ctr", "--namespace=k8s.io", "images", "ls", "-q"]).split()
+    image = next(name for name in images if "/agnhost:" in name)
+    objects = [pod(node, image) for node in (CLIENT, SERVER)] + [service("server", SERVICE)]
+    kubectl("apply", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    kubectl("wait", "--for=condition=Ready", "--timeout=120s", "pod", "--all")
+    pods = json.loads(kubectl("get", "pods", "--output=json"))["items"]
+    addresses = {item["metadata"]["name"]: item["status"]["podIP"] for item in pods}
+    bare = [End(f"/run/netns/{container(name)}", in_namespace(name)) for name in (LEFT, RIGHT)]
+    ends = [End(pod_namespace(node, addresses[node]), addresses[node]) for node in (CLIENT, SERVER)]
+    return Lab((bare[0], bare[1]), (ends[0], ends[1]))
+
+
+def pod(node: str, image: str) -> dict[str, t.Any]:
+    """A pod that does nothing: load is started in its network namespace from outside."""
+    only = {"name": "pause", "image": image, "imagePullPolicy": "Never", "args": ["pause"]}
+    spec = {"nodeName": node, "tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0}
+    labels = {"node": node}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": node, "labels": labels},
+        "spec": {**spec, "containers": [only]},
+    }
+
+
+def service(name: str, address: str) -> dict[str, t.Any]:
+    """A service at a given address, whose only endpoint is the server's pod."""
+    ports = [
+        {"name": f"{name}-{protocol.lower()}", "protocol": protocol, "port": port}
+        for name, port in PORTS.items()
+        for protocol in ("TCP", "UDP")
+    ]
+    spec = {"clusterIP": address, "selector": {"node": SERVER}, "ports": ports}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def in_namespace(name: str) -> str:
+    """The address of a namespace of the topology."""
+    shown = json.loads(run(["ip", "-n", container(name), "-j", "-4", "address", "show", "eth0"]))
+    return str(shown[0]["addr_info"][0]["local"])
+
+
+def pod_namespace(node: str, address: str) -> str:
+    """The file of a pod's network namespace, by way of its node's mounts."""
+    pid = run(["podman", "inspect", "--format={{.State.Pid}}", container(node)]).strip()
+    for path in sorted(pathlib.Path(f"/proc/{pid}/root/run/netns").iterdir()):
+        shown = subprocess.run(
+            ["nsenter", f"--net={path}", "ip", "-j", "-4", "address", "show", "eth0"],
+            check=False,
+            capture_output=True,
+            text=True,
+        ).stdout
+        if f'"{address}"' in shown:
+            return str(path)
+    sys.exit(f"{node} has no network namespace with the address {address}")
+
+
+def must_be_root() -> None:
+    if os.geteuid():
+        sys.exit("run it as root: it enters network namespaces")

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How kube-proxy's rules grow: what a connection's first packets and one more service cost with many services."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+import typing as t
+
+from lab import PORTS, Lab, container, kubectl, service
+from load import TRIPS, trips, trips_server
+
+EXTRA = "10.96.250.1"
+METRICS = "http://127.0.0.1:10249/metrics"  # kube-proxy's, KubeProxyConfiguration.metricsBindAddress
+SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_duration_seconds_(sum|count)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+SAMPLES = 50  # services that are connected to, evenly spread
+CONNECTIONS = 10  # to each of them
+TURNS = 5  # of one more service
+QUIET = 2.0  # seconds: kube-proxy writes rules once a second at most (minSyncPeriod)
+PATIENCE = "120"
+
+
+class Growth(t.NamedTuple):
+    """With so many services: µs until a connection stands, relative to the pod's own address; seconds of changes."""
+
+    services: int
+    connect: list[float]
+    direct: list[float]
+    one_more: list[float]
+    sync: float
+
+
+def address(number: int) -> str:
+    """The address of a service by its number, from 10.96.10.1 on."""
+    return f"10.96.{10 + number // 250}.{1 + number % 250}"
+
+
+def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
+    """Add services up to each size and measure there."""
+    found, there = [], 0
+    with trips_server(lab.pods[1]):
+        for size in sorted(sizes):
+            items = [service(f"s{number}", address(number)) for number in range(there, size)]
+            kubectl("create", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+            there = size
+            answer(waiting(lab, address(size - 1)))
+            time.sleep(QUIET)
+            found.append(measure(lab, size, runs))
+    return found
+
+
+def measure(lab: Lab, size: int, runs: int) -> Growth:
+    """Connections to services spread over all of them and to the pod itself, in turns; then one more service."""
+    port = str(PORTS["trips"])
+    spread = [address(number) for number in range(0, size, max(1, size // SAMPLES))]
+    connect, direct = [], []
+    for _run in range(runs):
+        connect.append(trips(lab.pods[0], "connect", str(CONNECTIONS), port, *spread))
+        direct.append(trips(lab.pods[0], "connect", str(CONNECTIONS * len(spread)), port, lab.pods[1].address))
+    before = syncs()
+    one_more = [add_one(lab) for _turn in range(TURNS)]
+    total, count = (after - then for after, then in zip(syncs(), before))
+    return Growth(size, connect, direct, one_more, total / count)
+
+
+def add_one(lab: Lab) -> float:
+    """Seconds from the call of kubectl that makes a service until it answers; then it is deleted again."""
+    watcher, began = waiting(lab, EXTRA), time.time()
+    kubectl("create", "--filename=-", given=json.dumps(service("extra", EXTRA)))
+    took = answer(watcher) - began
+    kubectl("delete", "service", "extra")
+    time.sleep(QUIET)
+    return took
+
+
+def waiting(lab: Lab, target: str) -> subprocess.Popen[str]:
+    """A process in the client's namespace that ends when a service answers."""
+    command = [sys.executable, TRIPS, "wait", PATIENCE, str(PORTS["trips"]), target]
+    return subprocess.Popen(lab.pods[0].command(*command), stdout=subprocess.PIPE, text=True)
+
+
+def answer(watcher: subprocess.Popen[str]) -> float:
+    """When the service answered, in seconds of the epoch."""
+    output = watcher.communicate()[0]
+    if watcher.returncode:
+        sys.exit("a service did not answer")
+    return float(output)
+
+
+def syncs() -> tuple[float, float]:
+    """Seconds that kube-proxy of the client's node has written rules for, and how often."""
+    script = f"import urllib.request as r; print(r.urlopen({METRICS!r}).read().decode())"
+    shown = subprocess.run(
+        ["nsenter", f"--net=/run/netns/{container('cp1')}", sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    found = {"sum": 0.0, "count": 0.0}
+    for key, value in SYNC.findall(shown):
+        found[key] += float(value)
+    if not found["count"]:
+        sys.exit(f"kube-proxy tells no sync_proxy_rules_duration_seconds at {METRICS}")
+    return found["sum"], found["count"]
