@@ -77,6 +77,8 @@ def observe(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> Ob
 def _manifests_differ(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> bool:
     if not desired.manifests():
         return False
+    if not all(os.path.exists(path) for path in desired.manifests()):
+        return True
     wait_for(READY)
     rc, dummy, stderr = run(_kubectl("diff", desired))
     if rc > 1:  # kubectl diff: 0 equal, 1 different, more is an error
@@ -136,7 +138,7 @@ class Applier:
                 time.sleep(POLL_INTERVAL)
 
     def apply(self, steps: list[Step]) -> None:
-        """Do all steps, then record the membership.
+        """Do all steps; the last one records the membership or what changed of it.
 
         Raises:
             KubeadmError: a command failed or the API did not answer in time.
@@ -148,7 +150,9 @@ class Applier:
                 self._init_and_apply()
             elif not (step.action == "apply" and overlap):
                 getattr(self, f"_{step.action}")(step.subject)
-        write_whole(RECORD, json.dumps(dict(self.desired.settings), indent=1, sort_keys=True) + "\n", 0o600)
+
+    def _record(self, path: str) -> None:
+        write_whole(path, json.dumps(dict(self.desired.settings), indent=1, sort_keys=True) + "\n", 0o600)
 
     def _command(self, argv: list[str]) -> str:
         self.commands.append(" ".join(argv))

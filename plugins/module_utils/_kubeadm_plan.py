@@ -18,6 +18,11 @@ CONFIG = f"{DIRECTORY}/kubeadm.yaml"
 MANIFESTS = f"{DIRECTORY}/manifests"
 # Written last. A machine that has kubeadm's files but not this one was interrupted half way.
 RECORD = f"{DIRECTORY}/member.json"
+# The settings that are not kubeadm's but of manifests, which can be applied again: kube-proxy's.
+CHANGEABLE = ("proxy_mode", "proxy_modes", "proxy_scheduler")
+# Modes of which kube-proxy does not clear away the one when it starts in the other, since both use iptables: see
+# platformCleanup in kubernetes, cmd/kube-proxy/app/server_linux.go.
+BOTH_BY_IPTABLES = {"iptables", "ipvs"}
 
 
 class KubeadmError(Exception):
@@ -59,7 +64,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do; ``action`` is reset, write, init, join, start or apply."""
+    """One thing to do; ``action`` is reset, write, init, join, start, apply or record."""
 
     action: str
     subject: str
@@ -69,7 +74,7 @@ def refuse_drift(observed: Observed, desired: Desired) -> None:
     """kubeadm applies its configuration once: a change that would silently do nothing is refused."""
     if observed.record is None:
         return
-    problems = drift("the cluster", observed.record, desired.settings)
+    problems = drift("the cluster", _lasting(observed.record), _lasting(desired.settings))
     if not problems and observed.files.get(CONFIG) != desired.contents()[CONFIG]:
         problems = [f"{CONFIG}: differs from the file this member was built with"]
     if problems:
@@ -78,13 +83,33 @@ def refuse_drift(observed: Observed, desired: Desired) -> None:
             + "\nkubeadm does not change a running cluster: destroy the topology and build it again,"
             " or put the old values back."
         )
+    refuse_switch(observed.record, desired.settings)
+
+
+def _lasting(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {key: value for key, value in settings.items() if key not in CHANGEABLE}
+
+
+def refuse_switch(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> None:
+    """A change of kube-proxy's mode that would leave the old mode's rules behind is refused."""
+    was, wanted = record.get("proxy_modes", {}), settings.get("proxy_modes", {})
+    problems = [
+        f"proxy_modes.{node}: the node is in mode {was[node]!r}, the topology says {mode!r}"
+        for node, mode in wanted.items()
+        if {was.get(node), mode} == BOTH_BY_IPTABLES
+    ]
+    if problems:
+        raise KubeadmError(
+            "\n".join(problems) + "\nkube-proxy clears neither of these modes away when it starts in the other:"
+            " run with 'nftables' in between, or put the old values back."
+        )
 
 
 def plan(observed: Observed, desired: Desired) -> list[Step]:
     """The steps from ``observed`` to ``desired``, in order; empty when nothing is to do.
 
     Raises:
-        KubeadmError: the machine is a member with other settings.
+        KubeadmError: the machine is a member with other settings that cannot be changed.
     """
     refuse_drift(observed, desired)
     member = observed.record is not None
@@ -97,6 +122,9 @@ def plan(observed: Observed, desired: Desired) -> list[Step]:
         steps.append(Step("init" if desired.role == "control-plane" else "join", CONFIG))
     elif not observed.kubelet_active:
         steps.append(Step("start", "kubelet"))
-    if desired.manifests() and (not member or observed.manifests_differ is not False):
+    written = {step.subject for step in steps if step.action == "write"}
+    if desired.manifests() and (written & set(desired.manifests()) or observed.manifests_differ is not False):
         steps.append(Step("apply", MANIFESTS))
+    if observed.record != desired.settings:
+        steps.append(Step("record", RECORD))
     return steps

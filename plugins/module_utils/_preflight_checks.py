@@ -18,6 +18,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_space import resources, subnets
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES as PROXY_FEATURES
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import flannel_tables
 
 Data = t.Mapping[str, t.Any]
 # The oldest engine that the collection is tested with: Debian 12's.
@@ -54,17 +56,21 @@ def _feature(name: str, needed_by: str, facts: Facts) -> Check:
         return _missing(what, needed_by, trial.missing, facts)
     if trial.works:
         return Check(what, needed_by, "works in a scratch namespace")
-    module = FEATURES[name].module
-    return Check(
-        what, needed_by, trial.detail, PROBLEM, f"load or build {module}, or use a machine whose kernel has it"
-    )
+    other = "use a machine whose kernel has it"
+    if needed_by.partition(".")[0] in ("cluster", "nodes"):
+        other = "give the nodes that need it provider: vm, whose kernel has it"
+    return Check(what, needed_by, trial.detail, PROBLEM, f"load or build {FEATURES[name].module}, or {other}")
 
 
 def _needed_by(feature: str, topology: Data) -> str:
     """Where in the topology's file a kernel feature comes from."""
     section, network = "cluster" if "cluster" in topology else "pod_network", pod_network(topology)
-    if network and feature == network.get("proxy_mode"):
+    mode = network.get("proxy_mode")
+    if mode and feature in (*PROXY_FEATURES[mode], flannel_tables(mode)):
         return "cluster.proxy_mode"
+    for name, other in network.get("proxy_modes", {}).items():
+        if feature in PROXY_FEATURES[other]:
+            return f"nodes.{name}.proxy_mode"
     if network and feature == BACKENDS[network["cni"]["backend"]].feature:
         return f"{section}.cni.backend"
     if section in topology and feature == "nftables":

@@ -15,6 +15,8 @@ description:
   - An interrupted run leaves no record; the next one resets what it finds half done and begins anew. If only the
     playbook was killed and its work on the machine still goes on, the next call waits for that to end.
   - kubeadm applies its configuration only once, so a member whose settings differ is refused, naming both values.
+  - Settings of kube-proxy (C(proxy_mode), C(proxy_modes), C(proxy_scheduler)) are in a manifest, so they can change.
+    Only from V(iptables) to V(ipvs) or back is refused, as kube-proxy would leave the old mode's rules behind.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -74,7 +76,10 @@ steps:
   type: list
   elements: str
   returned: always
-  sample: ["write /etc/kubernetes/reftopo/kubeadm.yaml", "join /etc/kubernetes/reftopo/kubeadm.yaml"]
+  sample:
+    - write /etc/kubernetes/reftopo/kubeadm.yaml
+    - join /etc/kubernetes/reftopo/kubeadm.yaml
+    - record /etc/kubernetes/reftopo/member.json
 commands:
   description: The commands that ran.
   type: list

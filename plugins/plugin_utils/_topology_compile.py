@@ -17,6 +17,12 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
     pod_network,
     with_defaults,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import (
+    DEFAULT_SCHEDULER,
+    FEATURES,
+    IPVS,
+    flannel_tables,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
@@ -139,6 +145,8 @@ def _node(topology: Data, name: str, node: Data) -> Data:
     given = {key: node[key] for key in ("role", "cni", "pods") if key in node}
     if "pod_network" in topology:
         given["cni"] = FLANNEL_PODS
+    if "cluster" in topology:
+        given["proxy_mode"] = node.get("proxy_mode", topology["cluster"]["proxy_mode"])
     if "pods" in node:
         given["pod_commands"] = {pod: _commands(containers) for pod, containers in node["pods"].items()}
     netns = {"netns": netns_name(topology["name"], name)} if node["provider"] == "container" else {}
@@ -168,6 +176,8 @@ def _cluster(cluster: Data, compiled: Data) -> Data:
         "control_plane": by_role["control-plane"],
         "workers": by_role["worker"],
         "cni": _cni(cluster["cni"], compiled),
+        "proxy_modes": (modes := {name: node["proxy_mode"] for name, node in compiled["nodes"].items()}),
+        **({"proxy_scheduler": cluster.get("proxy_scheduler", DEFAULT_SCHEDULER)} if IPVS in modes.values() else {}),
     }
 
 
@@ -224,6 +234,7 @@ def _needs(compiled: Data) -> list[str]:
     needs |= {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
     network = pod_network(compiled)
     if network and here:
+        needs |= {feature for node in here for feature in FEATURES.get(node.get("proxy_mode", ""), ())}
         # Without kube-proxy it is flannel alone that has rules.
-        needs |= {network.get("proxy_mode", "nftables"), BACKENDS[network["cni"]["backend"]].feature}
+        needs |= {flannel_tables(network.get("proxy_mode", "nftables")), BACKENDS[network["cni"]["backend"]].feature}
     return sorted(needs - {""})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, device_name
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
     first_of_nodes,
@@ -35,6 +36,7 @@ MTU_MIN = 576
 def cluster_problems(topology: Data) -> t.Iterator[Problem]:
     """What kubeadm, the API server or flannel would refuse, or what no node could carry."""
     cluster = topology.get("cluster")
+    yield from _proxy_problems(cluster, topology.get("nodes"))
     if cluster:
         yield from _control_plane_problems(topology.get("nodes"))
         yield from _service_problems(cluster.get("service_cidr"))
@@ -144,3 +146,18 @@ def _option_problems(path: str, cni: Data) -> t.Iterator[Problem]:
     if backend == "vxlan" and cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
         what = f"{device_name(cni)} is too long for an interface name ({INTERFACE_NAME_MAX} characters)"
         yield Problem(f"{path}.vni", what, "use 9999999 or less")
+
+
+def _proxy_problems(cluster: Data | None, nodes: Data | None) -> t.Iterator[Problem]:
+    """A mode where there is no kube-proxy, and a scheduler that none of them uses."""
+    modes = {name: (node or {}).get("proxy_mode") for name, node in in_order(nodes)}
+    if cluster is None:
+        for name, mode in modes.items():
+            if mode:
+                what = "without a cluster there is no kube-proxy"
+                yield Problem(f"nodes.{name}.proxy_mode", what, "remove it, or add a cluster")
+        return
+    used = {mode or cluster.get("proxy_mode") for mode in modes.values()}
+    if cluster.get("proxy_scheduler") and IPVS not in used:
+        what = f"no node uses IPVS, which alone has schedulers, but {' and '.join(sorted(filter(None, used)))}"
+        yield Problem("cluster.proxy_scheduler", what, "remove it, or set a proxy_mode to ipvs")

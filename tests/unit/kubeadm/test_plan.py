@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     CONFIG,
     MANIFESTS,
+    RECORD,
     Desired,
     KubeadmError,
     Observed,
@@ -14,7 +15,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
 
-CNI = f"{MANIFESTS}/cni.yaml"
+CNI, PROXY = f"{MANIFESTS}/cni.yaml", f"{MANIFESTS}/kube-proxy.yaml"
 SETTINGS = {"kubernetes": "v1.37.2", "cni": {"name": "flannel", "backend": "vxlan"}}
 CONTROL_PLANE = Desired("control-plane", SETTINGS, {CNI: "flannel"}, {CONFIG: "init"})
 WORKER = Desired("worker", SETTINGS, {}, {CONFIG: "join"})
@@ -24,9 +25,9 @@ CASES = {
     "a new control plane initialises and applies": (
         CONTROL_PLANE,
         Observed(),
-        [("write", CONFIG), ("write", CNI), ("init", CONFIG), ("apply", MANIFESTS)],
+        [("write", CONFIG), ("write", CNI), ("init", CONFIG), ("apply", MANIFESTS), ("record", RECORD)],
     ),
-    "a new worker joins": (WORKER, Observed(), [("write", CONFIG), ("join", CONFIG)]),
+    "a new worker joins": (WORKER, Observed(), [("write", CONFIG), ("join", CONFIG), ("record", RECORD)]),
     "a member that runs needs nothing": (
         CONTROL_PLANE,
         Observed(SETTINGS, True, True, MEMBER_FILES, manifests_differ=False),
@@ -55,9 +56,32 @@ CASES = {
     "half of a join is reset, and every file is written again as reset removes some": (
         WORKER,
         Observed(None, leftovers=True, kubelet_active=True, files={CONFIG: "join"}),
-        [("reset", "an interrupted run"), ("write", CONFIG), ("join", CONFIG)],
+        [("reset", "an interrupted run"), ("write", CONFIG), ("join", CONFIG), ("record", RECORD)],
     ),
-    "files alone are no half join": (WORKER, Observed(None, files={CONFIG: "join"}), [("join", CONFIG)]),
+    "files alone are no half join": (
+        WORKER,
+        Observed(None, files={CONFIG: "join"}),
+        [("join", CONFIG), ("record", RECORD)],
+    ),
+    "a manifest that changed is applied although what was applied before is there": (
+        CONTROL_PLANE,
+        Observed(SETTINGS, True, True, {CNI: "older", CONFIG: "init"}, manifests_differ=False),
+        [("write", CNI), ("apply", MANIFESTS)],
+    ),
+    "kube-proxy's mode is changed by its manifest": (
+        Desired(
+            "control-plane", {**SETTINGS, "proxy_modes": {"n1": "iptables"}}, {PROXY: "iptables"}, {CONFIG: "init"}
+        ),
+        Observed(
+            {**SETTINGS, "proxy_modes": {"n1": "nftables"}}, True, True, {PROXY: "nftables", CONFIG: "init"}, False
+        ),
+        [("write", PROXY), ("apply", MANIFESTS), ("record", RECORD)],
+    ),
+    "a worker only notes it": (
+        Desired("worker", {**SETTINGS, "proxy_scheduler": "lc"}, {}, {CONFIG: "join"}),
+        Observed({**SETTINGS, "proxy_scheduler": "rr"}, True, True, {CONFIG: "join"}, False),
+        [("record", RECORD)],
+    ),
 }
 
 
@@ -87,3 +111,16 @@ def test_a_member_with_other_settings_is_refused(record, files, text):
     with pytest.raises(KubeadmError, match="destroy the topology") as error:
         plan(Observed(record, True, True, files, manifests_differ=False), CONTROL_PLANE)
     assert text in str(error.value)
+
+
+@pytest.mark.parametrize(("was", "wanted"), [("iptables", "ipvs"), ("ipvs", "iptables")])
+def test_a_mode_that_would_leave_the_old_one_behind_is_refused(was, wanted):
+    observed = Observed({**SETTINGS, "proxy_modes": {"n1": was}}, True, True, {CONFIG: "join"})
+    desired = Desired("worker", {**SETTINGS, "proxy_modes": {"n1": wanted, "n2": wanted}}, {}, {CONFIG: "join"})
+    with pytest.raises(KubeadmError) as caught:
+        plan(observed, desired)
+    assert str(caught.value) == (
+        f"proxy_modes.n1: the node is in mode {was!r}, the topology says {wanted!r}\n"
+        "kube-proxy clears neither of these modes away when it starts in the other: run with 'nftables' in between, or"
+        " put the old values back."
+    )

@@ -31,6 +31,7 @@ TOPOLOGY = {
         "pod_cidr": "10.244.0.0/16",
         "service_cidr": "10.96.0.0/16",
         "proxy_mode": "nftables",
+        "proxy_modes": {"cp1": "nftables", "w1": "nftables"},
         "cni": {"backend": "vxlan"},
     },
     "link_state": {"links": {"rt-00000001": {"mark": "lan"}, "rt-00000002": {"mark": "cp1.eth0"}}},
@@ -134,6 +135,19 @@ VMS_IN_THE_WAY = dataclasses.replace(
     domains={"reftopo.small.w1": Machine(), "reftopo.small.w2": Machine("small")},
     memory_available=2 * GIB,
 )
+# A node in mode ipvs that is a container, on a kernel without it.
+IPVS = {
+    **TOPOLOGY,
+    "cluster": {**TOPOLOGY["cluster"], "proxy_modes": {"cp1": "nftables", "w1": "ipvs"}},
+    "needs": ["bridge", "iptables", "ipvs", "nftables", "vxlan"],
+}
+WITHOUT_IPVS = dataclasses.replace(
+    GOOD,
+    trials={
+        **dict.fromkeys(IPVS["needs"], Trial(True)),
+        "ipvs": Trial(False, "modprobe: FATAL: Module ip_vs not found in directory /lib/modules/6.12.0"),
+    },
+)
 
 CASES = {
     "good": checks(GOOD, TOPOLOGY),
@@ -147,6 +161,7 @@ CASES = {
     "vms": checks(WITH_QEMU, VMS),
     "vms-in-the-way": checks(VMS_IN_THE_WAY, VMS),
     "vms-without-qemu": checks(dataclasses.replace(WITH_QEMU, versions=GOOD.versions, installable=False), VMS),
+    "ipvs": checks(WITHOUT_IPVS, IPVS),
     "only-namespaces": checks(GOOD, ONLY_NAMESPACES),
     "unknown-need": checks(GOOD, {**ONLY_NAMESPACES, "needs": ["bridge", "warpdrive"]}),
     "topology-errors": topology_errors(ERRORS),

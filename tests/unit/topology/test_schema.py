@@ -11,6 +11,7 @@ import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES as PROXY_FEATURES
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,8 @@ def test_every_backend_has_its_overhead(schema):
 
 
 def test_every_need_can_be_tried(schema):
-    modes = schema["definitions"]["cluster"]["properties"]["proxy_mode"]["enum"]
+    modes = schema["definitions"]["proxyMode"]["enum"]
+    assert set(modes) == set(PROXY_FEATURES)
     features = {backend.feature for backend in BACKENDS.values()} - {""}
-    assert {*modes, *features, "bridge", "netns", "veth"} <= set(FEATURES)
+    features |= {feature for needed in PROXY_FEATURES.values() for feature in needed}
+    assert {*features, "bridge", "netns", "veth"} <= set(FEATURES)
