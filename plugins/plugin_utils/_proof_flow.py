@@ -62,11 +62,17 @@ class Branch(t.NamedTuple):
 
 
 class Rules(t.NamedTuple):
-    """Chains of rules, what one rule does to a packet, and the chain of each hook, by the names of HOOKS."""
+    """Chains of rules, what one rule does to a packet, and the chain of each hook, by the names of HOOKS.
+
+    local are addresses that the node has beside its interfaces' own. balance is what a load balancer in the kernel does
+    with packets that the filter let through.
+    """
 
     chains: dict[str, list[t.Any]]
     step: t.Callable[[t.Any, Packet], list[Branch]]
     hooks: dict[str, str]
+    local: frozenset[str] = frozenset()
+    balance: t.Callable[[Packet], list[Branch]] | None = None
 
 
 class End(t.NamedTuple):
@@ -115,7 +121,7 @@ def _parted(branches: list[Branch]) -> tuple[list[Branch], list[Branch]]:
 def ends(rules: Rules, packet: Packet) -> Ends:
     """Where a packet can end and with what chance, by address translation, filter and masquerading."""
     found: Ends = {}
-    for branch in _through(rules, packet):
+    for branch in through(rules, packet):
         words = {"reject": "refused", "drop": "dropped"}
         reached = f"{branch.packet.destination}:{branch.packet.port}" if branch.packet.translated else "nobody"
         end = End(words.get(branch.verdict, reached), branch.packet.masqueraded)
@@ -123,29 +129,28 @@ def ends(rules: Rules, packet: Packet) -> Ends:
     return found
 
 
-def _through(rules: Rules, packet: Packet) -> list[Branch]:
+def through(rules: Rules, packet: Packet) -> list[Branch]:
     """The branches behind the last hook; those that were stopped are not asked again."""
-    branches = [Branch(Fraction(1), packet)]
-    for hook in (_translation, _filter, _leaving):
+    branches = [Branch(Fraction(1), packet._replace(to_node=packet.to_node or packet.destination in rules.local))]
+    for stage in (_translation, _filter, _balancer, _leaving):
         stopped = [one for one in branches if one.verdict in ("drop", "reject")]
         passing = [one for one in branches if one not in stopped]
-        branches = stopped + [
-            after.scaled(before.share)
-            for before in passing
-            for after in walk(rules, rules.hooks[hook(before.packet)], before.packet)
-        ]
+        branches = stopped + [after.scaled(before.share) for before in passing for after in stage(rules, before.packet)]
     return branches
 
 
-def _translation(packet: Packet) -> str:
-    return "nat-output" if packet.from_node else "nat-prerouting"
+def _translation(rules: Rules, packet: Packet) -> list[Branch]:
+    return walk(rules, rules.hooks["nat-output" if packet.from_node else "nat-prerouting"], packet)
 
 
-def _filter(packet: Packet) -> str:
-    if packet.from_node:
-        return "filter-output"
-    return "filter-input" if packet.to_node else "filter-forward"
+def _filter(rules: Rules, packet: Packet) -> list[Branch]:
+    hook = "filter-output" if packet.from_node else "filter-input" if packet.to_node else "filter-forward"
+    return walk(rules, rules.hooks[hook], packet)
 
 
-def _leaving(_packet: Packet) -> str:
-    return "nat-postrouting"
+def _balancer(rules: Rules, packet: Packet) -> list[Branch]:
+    return rules.balance(packet) if rules.balance else [Branch(Fraction(1), packet)]
+
+
+def _leaving(rules: Rules, packet: Packet) -> list[Branch]:
+    return walk(rules, rules.hooks["nat-postrouting"], packet)

@@ -32,9 +32,19 @@ class Rule(t.NamedTuple):
     options: dict[str, str]
 
 
+class Set(t.NamedTuple):
+    """A set: what its entries are made of, such as `ip` and `port`, and the entries as `ipset save` prints them."""
+
+    parts: tuple[str, ...]
+    entries: set[str]
+
+
 @functools.cache
-def parse(text: str) -> Rules:
-    """All chains, by table and name; of the kernel's own chains only what leads into kube-proxy's."""
+def parse(text: str, ipset: str = "") -> Rules:
+    """All chains, by table and name; of the kernel's own chains only what leads into kube-proxy's.
+
+    :param ipset: the sets that rules match, as `ipset save` prints them
+    """
     chains: dict[str, list[Rule]] = {}
     table = ""
     for line in text.splitlines():
@@ -47,7 +57,17 @@ def parse(text: str) -> Rules:
             if chain.startswith(OWN) or rule.target.startswith(OWN):
                 chains[f"{table} {chain}"].append(rule)
     hooks = {hook: " ".join((hook.partition("-")[0], hook.partition("-")[2].upper())) for hook in HOOKS}
-    return Rules(chains, step, hooks)
+    return Rules(chains, functools.partial(step, _sets(ipset)), hooks)
+
+
+def _sets(text: str) -> dict[str, Set]:
+    found: dict[str, Set] = {}
+    for words in map(str.split, text.splitlines()):
+        if words[:1] == ["create"]:
+            found[words[1]] = Set(tuple(words[2].partition(":")[2].split(",")), set())
+        elif words[:1] == ["add"]:
+            found[words[1]].entries.add(words[2])
+    return found
 
 
 def _rule(table: str, line: str) -> Rule:
@@ -68,17 +88,17 @@ def _rule(table: str, line: str) -> Rule:
         elif target:
             options[key] = word
         elif key != "-m":
-            matches[key] = (matches[key][0], word)
+            matches[key] = (matches[key][0], f"{matches[key][1]} {word}".strip())
     return Rule(table, line, matches, target, options)
 
 
-def step(rule: Rule, packet: Packet) -> list[Branch]:
+def step(sets: dict[str, Set], rule: Rule, packet: Packet) -> list[Branch]:
     """What a rule does with a packet."""
     chance = Fraction(1)
     for key, (negated, value) in rule.matches.items():
         if key == "--probability":
             chance = Fraction(value).limit_denominator(FINEST)
-        elif key not in SILENT and _holds(rule, key, value, packet) == negated:
+        elif key not in SILENT and _holds(sets, rule, key, value, packet) == negated:
             return [Branch(Fraction(1), packet)]
     passed = [Branch(1 - chance, packet)] if chance < 1 else []
     return [*passed, _done(rule, packet)._replace(share=chance)]
@@ -88,7 +108,7 @@ def step(rule: Rule, packet: Packet) -> list[Branch]:
 SILENT = ("--nfacct-name", "--mode", "--name", "--seconds", "--reap", "--mask", "--rsource", "--set")
 
 
-def _holds(rule: Rule, key: str, value: str, packet: Packet) -> bool:
+def _holds(sets: dict[str, Set], rule: Rule, key: str, value: str, packet: Packet) -> bool:
     tests: dict[str, t.Callable[[], bool]] = {
         "-s": lambda: _within(packet.source, value),
         "-d": lambda: _within(packet.destination, value),
@@ -98,11 +118,32 @@ def _holds(rule: Rule, key: str, value: str, packet: Packet) -> bool:
         "--ctstate": lambda: "NEW" in value.split(","),
         "--mark": lambda: _marked(packet.mark, value),
         "--rcheck": lambda: rule.matches["--name"][1] in packet.known,
+        "--match-set": lambda: _in_set(sets, value, packet),
     }
     test = tests.get(key) or tests.get(f"{key} {value}")
     if test is None:
         raise UnclearError(f"iptables: {key} is not understood in `{rule.line}`")
     return test()
+
+
+def _in_set(sets: dict[str, Set], value: str, packet: Packet) -> bool:
+    """Whether a set has what is meant by NAME and, for each part of an entry, `src` or `dst`."""
+    name, flags = value.split()
+    if name not in sets:
+        raise UnclearError(f"iptables: there is no set {name}")
+    known = {
+        "ip src": packet.source,
+        "ip dst": packet.destination,
+        "port dst": f"{packet.protocol}:{packet.port}",
+    }
+    wanted = [f"{part} {flag}" for part, flag in zip(sets[name].parts, flags.split(","))]
+    if not sets[name].entries:
+        return False
+    if set(wanted) - set(known):
+        raise UnclearError(f"iptables: {value} is not understood")
+    # A set of ports alone has them as plain numbers.
+    entry = str(packet.port) if wanted == ["port dst"] else ",".join(known[part] for part in wanted)
+    return entry in sets[name].entries
 
 
 def _within(address: str, network: str) -> bool:

@@ -31,9 +31,13 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import w
 
 RISK = 1e-5  # of not meeting some endpoint although each has the same chance
 STICKY_TRIES, PORT_TRIES = 8, 4
-# nftables mode refuses whatever goes to a service's address and to none of its ports; iptables mode has no rule for it,
-# so it goes where the routes lead, and nobody there has the address.
-PING = {"nftables": ("refused",), "iptables": ("timeout", "unreachable")}
+# nftables mode refuses whatever goes to a service's address and to none of its ports, and so does ipvs mode since v1.27
+# (KUBE-IPVS-FILTER), although the address is the node's own; iptables mode has no rule for it, so it goes where the
+# routes lead, and nobody there has the address.
+PING = {"nftables": ("refused",), "iptables": ("timeout", "unreachable"), "ipvs": ("refused",)}
+# Claims that a scheduler can only keep that leads one client to every endpoint, however many others connect meanwhile.
+SPREADING = ("rr", "lc")
+NEED_SPREAD = ("spread", "source", "hairpin", "affinity")
 ASK = f"kubectl -n {WORKLOAD} get services; curl …/hostname; curl …/clientip"
 OF_NODES = {
     "spread": f"{SERVICE} leads a pod here to each of its endpoints",
@@ -73,7 +77,14 @@ class Asked(t.NamedTuple):
 def claims(topology: Data) -> list[Claim]:
     """What is claimed of the services, by where they are asked from."""
     asked = ((topology["nodes"], OF_NODES), (topology["namespaces"], OF_NAMESPACES))
-    return [Claim(name, key, title, ASK) for names, titles in asked for name in names for key, title in titles.items()]
+    made = [Claim(name, key, title, ASK) for names, titles in asked for name in names for key, title in titles.items()]
+    return [claim for claim in made if claim.key not in NEED_SPREAD or spreads(topology, claim.node)]
+
+
+def spreads(topology: Data, node: str) -> bool:
+    """Whether a client on a node meets all endpoints of a service by and by."""
+    ipvs = topology["nodes"][node]["proxy_mode"] == "ipvs"
+    return not ipvs or topology["cluster"]["proxy_scheduler"] in SPREADING
 
 
 def tries(endpoints: int) -> int:
@@ -92,12 +103,11 @@ def first_probes(
 ) -> list[Probe]:
     """What must be through before all the others, of connections at once each may be its client's first; and pings."""
     plain, sticky = (target(services[one], found["pods"]) for one in (SERVICE, STICKY))
-    unanswered = PING[topology["cluster"]["proxy_mode"]]
     return [
         probe
         for pod in asking(found)
         for probe in (
-            Probe(name, pod, plain, "icmp", unanswered),
+            Probe(name, pod, plain, "icmp", PING[topology["nodes"][str(pod.node)]["proxy_mode"]]),
             Probe(name, pod, _neighbour(pod, found["pods"]), "icmp"),
             *(Probe(name, pod, sticky, protocol) for protocol in TELLING),
         )

@@ -46,9 +46,13 @@ def chosen(topology: Data) -> str:
 
 def claims(topology: Data) -> list[Claim]:
     """What is claimed of each node."""
-    pod, command = chosen(topology), rules.COMMANDS[topology["cluster"]["proxy_mode"]]
-    titles = {key: title.format(pod=pod) for key, title in CLAIMS.items()}
-    return [Claim(node, key, title, command) for node in topology["nodes"] for key, title in titles.items()]
+    titles = {key: title.format(pod=chosen(topology)) for key, title in CLAIMS.items()}
+    return [
+        Claim(name, key, title, rules.COMMANDS[node["proxy_mode"]])
+        for name, node in topology["nodes"].items()
+        for key, title in titles.items()
+        if key != "listed" or asked.spreads(topology, name)
+    ]
 
 
 def probes(name: str, found: dict[str, list[Endpoint]], services: dict[str, Service], control: str) -> list[Probe]:

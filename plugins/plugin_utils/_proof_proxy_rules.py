@@ -12,7 +12,12 @@ from __future__ import annotations
 import typing as t
 from fractions import Fraction
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_iptables, _proof_nftables
+from ansible_collections.reftopo.lab.plugins.plugin_utils import (
+    _proof_iptables,
+    _proof_ipvs,
+    _proof_nftables,
+    _proof_proxy_servers,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flow import (
     End,
@@ -21,15 +26,19 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flow import (
     Rules,
     UnclearError,
     ends,
-    walk,
+    through,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVICE
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import nftables_entries
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import NOBODY, STICKY, Service
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import NOBODY, STICKY, Front, Service
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
-COMMANDS = {"nftables": "nft list table ip kube-proxy", "iptables": "iptables-save"}
+COMMANDS = {
+    "nftables": "nft list table ip kube-proxy",
+    "iptables": "iptables-save",
+    "ipvs": "cat /proc/net/ip_vs; ipset save; iptables-save",
+}
 OUTSIDE = "192.0.2.1"  # nobody's address (RFC 5737), for packets that come from outside
 REFUSED = {End("refused"): Fraction(1)}
 CLAIMS = {
@@ -42,19 +51,31 @@ CLAIMS = {
 
 
 class View(t.NamedTuple):
-    """What a claim is judged by: a node's rules as read, the services then, and the pods of the node."""
+    """What a claim is judged by: a node's rules as read, the services then, and the pods of the node.
+
+    services are those of the test workload, fronts the ports of all services of the cluster.
+    """
 
     topology: Data
     snapshot: Snapshot
     services: dict[str, Service]
     pods: list[Endpoint]
+    fronts: list[Front]
+
+    @property
+    def mode(self) -> str:
+        """kube-proxy's mode on the node."""
+        return str(self.topology["nodes"][self.snapshot.machine]["proxy_mode"])
 
     @property
     def rules(self) -> Rules:
-        """The rules of the topology's mode."""
-        if self.topology["cluster"]["proxy_mode"] == "nftables":
-            return _proof_nftables.parse(self.snapshot.text("nft"))
-        return _proof_iptables.parse(self.snapshot.text("iptables"))
+        """The rules of the node's mode."""
+        text = self.snapshot.text
+        if self.mode == "nftables":
+            return _proof_nftables.parse(text("nft"))
+        if self.mode == "iptables":
+            return _proof_iptables.parse(text("iptables"))
+        return _proof_ipvs.parse(text("ipvs"), text("ipset"), text("iptables"), text("links"))
 
     @property
     def address(self) -> str:
@@ -64,8 +85,11 @@ class View(t.NamedTuple):
 
 def claims(topology: Data) -> list[Claim]:
     """What is claimed of the rules of each node."""
-    command = COMMANDS[topology["cluster"]["proxy_mode"]]
-    return [Claim(node, key, title, command) for node in topology["nodes"] for key, title in CLAIMS.items()]
+    return [
+        Claim(name, key, title, COMMANDS[node["proxy_mode"]])
+        for name, node in topology["nodes"].items()
+        for key, title in {**CLAIMS, **(_proof_proxy_servers.CLAIMS if node["proxy_mode"] == "ipvs" else {})}.items()
+    ]
 
 
 def faults(key: str, view: View) -> list[str]:
@@ -132,7 +156,7 @@ def _affinity_faults(view: View) -> list[str]:
 
 def _lists(rules: Rules, packet: Packet, end: End) -> frozenset[str]:
     """The lists that a packet's source is put on by the rules that lead it to an end."""
-    branches = walk(rules, rules.hooks["nat-prerouting"], packet)
+    branches = through(rules, packet)
     led = [one.packet for one in branches if f"{one.packet.destination}:{one.packet.port}" == end.where]
     return frozenset(name for one in led for name in one.noted)
 
@@ -148,7 +172,7 @@ def _nobody_faults(view: View) -> list[str]:
 
 def _unlisted(view: View, service: Service) -> list[str]:
     """Ports that nftables mode does not list as without endpoints; it refuses them all the same, as it does others."""
-    if view.topology["cluster"]["proxy_mode"] != "nftables":
+    if view.mode != "nftables":
         return []
     wanted = {(service.address, protocol, port) for protocol, port in service.ports.items()}
     missing = wanted - nftables_entries(view.snapshot, "no-endpoint-services")
@@ -191,4 +215,8 @@ FAULTS: dict[str, t.Callable[[View], list[str]]] = {
     "rules-port": _port_faults,
     "rules-affinity": _affinity_faults,
     "rules-nobody": _nobody_faults,
+    "ipvs-addresses": lambda view: _proof_proxy_servers.address_faults(view.snapshot, view.fronts),
+    "ipvs-servers": lambda view: _proof_proxy_servers.server_faults(
+        view.snapshot, view.fronts, view.address, view.topology["cluster"]["proxy_scheduler"]
+    ),
 }

@@ -53,13 +53,49 @@ def _service(item: Data, slices: list[Data]) -> Service:
     )
 
 
+class Front(t.NamedTuple):
+    """A port of any service of the cluster, the ready endpoints, and for how many seconds clients are remembered."""
+
+    name: str
+    protocol: str
+    address: str
+    port: int
+    node_port: int | None
+    ends: tuple[str, ...]
+    persistence: int
+
+
+def fronts(objects: list[Data]) -> list[Front]:
+    """The ports of all services that have an address, whatever their namespace."""
+    slices: dict[tuple[str, str], list[Data]] = {}
+    for item in objects:
+        if item["kind"] == "EndpointSlice":
+            labels, namespace = item["metadata"]["labels"], item["metadata"]["namespace"]
+            slices.setdefault((namespace, labels.get(OWNER, "")), []).append(item)
+    return [
+        Front(
+            f"{namespace}/{name}",
+            port["protocol"].lower(),
+            item["spec"]["clusterIP"],
+            port["port"],
+            port.get("nodePort"),
+            _ends(port, slices.get((namespace, name), [])),
+            item["spec"].get("sessionAffinityConfig", {}).get("clientIP", {}).get("timeoutSeconds", 0),
+        )
+        for item in objects
+        if item["kind"] == "Service" and item["spec"].get("clusterIP", "None") != "None"
+        for namespace, name in [(item["metadata"]["namespace"], item["metadata"]["name"])]
+        for port in item["spec"]["ports"]
+    ]
+
+
 def _ends(port: Data, slices: list[Data]) -> tuple[str, ...]:
     """The ready endpoints of a service's port, which a slice knows by its name."""
     return tuple(
         f"{address}:{target['port']}"
         for one in slices
         for target in one["ports"] or ()
-        if target["name"] == port["name"]
+        if (target.get("name") or "") == port.get("name", "")
         for end in one["endpoints"] or ()
         if end["conditions"]["ready"]
         for address in end["addresses"]

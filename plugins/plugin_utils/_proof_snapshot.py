@@ -21,6 +21,9 @@ PARTS = {
     "fdb": "bridge -j fdb show",
     "nft": "nft -j list ruleset",
     "iptables": "iptables-save",
+    # Without the kernel's module there is nothing to read, which is what a node in another mode must show.
+    "ipvs": "test ! -e /proc/net/ip_vs || cat /proc/net/ip_vs",
+    "ipset": "test ! -e /proc/net/ip_vs || ipset save",
 }
 MARK = "@@reftopo"
 COMMAND = "\n".join(

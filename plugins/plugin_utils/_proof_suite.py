@@ -31,7 +31,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Mach
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import Service, services
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import Front, Service, fronts, services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
@@ -104,11 +104,19 @@ class Lab:
         """The services of the test workload by name."""
         return services(self.objects)
 
+    @functools.cached_property
+    def fronts(self) -> list[Front]:
+        """The ports of all services of the cluster, which virtual servers are compared with where there are any."""
+        if "ipvs" not in {node["proxy_mode"] for node in self.topology["nodes"].values()}:
+            return []
+        found = json.loads(self.kubectl("get services,endpointslices --all-namespaces -o json"))
+        return fronts(found["items"])
+
     def views(self, found: dict[str, Service], snapshots: dict[str, Snapshot]) -> dict[str, View]:
         """What claims on kube-proxy's rules are judged by, by node."""
         pods = self.endpoints["pods"]
         return {
-            node: View(self.topology, snapshot, found, [pod for pod in pods if pod.node == node])
+            node: View(self.topology, snapshot, found, [pod for pod in pods if pod.node == node], self.fronts)
             for node, snapshot in snapshots.items()
         }
 

@@ -116,6 +116,17 @@ def test_two_topologies_at_once(neighbour: residue.Snapshot, a: Topology, b: Top
     assert changes(neighbour, a) != []
 
 
+def test_kube_proxys_mode_changes_and_nothing_of_the_old_one_stays(b: Topology):
+    b.change("proxy_mode: iptables", "proxy_mode: nftables")
+    told = b.up("--check", "--diff")
+    assert set(told.changed) == {"cp1.life-b", "w1.life-b"}
+    for words in ("-    mode: iptables", "+    mode: nftables", "record /etc/kubernetes/reftopo/member.json"):
+        assert words in told.output
+    assert set(b.up().changed) == {"cp1.life-b", "w1.life-b"}
+    b.play(["playbooks/verify.yml"])  # in one mode alone: no chain of iptables is left on any node
+    assert b.up().changed == {}
+
+
 def test_a_join_that_was_interrupted_when_the_node_was_ready_already(b: Topology):
     sh("podman", "exec", b.container("w1"), "rm", "/etc/kubernetes/reftopo/member.json")
     assert set(b.up().changed) == {"w1.life-b"}

@@ -125,6 +125,12 @@ class Topology:
     def destroy(self, *options: str) -> Outcome:
         return self.play(DESTROY, *options)
 
+    def change(self, old: str, new: str) -> None:
+        """Replace something that is in the topology's file once."""
+        file = self.inventory / self.name / "topology.yml"
+        assert file.read_text().count(old) == 1
+        file.write_text(file.read_text().replace(old, new))
+
     def forget(self) -> None:
         """Remove the topology's file."""
         shutil.rmtree(self.inventory / self.name)

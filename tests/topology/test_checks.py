@@ -63,7 +63,7 @@ def test_reach(reach: tuple[str, str, str], healthy: wire.Evidence) -> None:
 def test_proxy(proxy: tuple[str, str], lab: Lab, snapshots: Snapshots, results: Results) -> None:
     name, node = proxy
     faults = proxy_faults(snapshots[node], lab.topology, lab.endpoints["services"][0])
-    title, command = proxy_title(lab.topology)
+    title, command = proxy_title(lab.topology["nodes"][node]["proxy_mode"])
     settle(results, Promise(name, title, node, command), faults)
 
 

@@ -122,7 +122,13 @@ TOPOLOGY: dict[str, t.Any] = {
     "name": "t-proof",
     "segments": {"lan": {"mtu": 1500}},
     "nodes": {
-        name: {"name": name, "address": f"172.30.99.{10 + number(name)}", "interfaces": {"eth0": {}}} for name in NODES
+        name: {
+            "name": name,
+            "proxy_mode": "nftables",
+            "address": f"172.30.99.{10 + number(name)}",
+            "interfaces": {"eth0": {}},
+        }
+        for name in NODES
     },
     "namespaces": {"outside": {"name": "outside", "netns": PREFIX + "outside", "address": "172.30.99.19"}},
     "cluster": {

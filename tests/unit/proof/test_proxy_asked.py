@@ -28,7 +28,7 @@ ENDS = {
     "namespaces": [Endpoint("outside", "namespaces", None, "172.30.99.201")],
 }
 TOPOLOGY = {
-    "nodes": {name: {"name": name, "address": address} for name, address in NODES.items()},
+    "nodes": {name: {"name": name, "address": address, "proxy_mode": "nftables"} for name, address in NODES.items()},
     "namespaces": {"outside": {}},
     "cluster": {"proxy_mode": "nftables", "cni": {"backend": "vxlan", "device": "flannel.1"}},
 }

@@ -18,7 +18,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 
-TOPOLOGY = {"nodes": {"n1": {}, "n2": {}}, "cluster": {"proxy_mode": "iptables"}}
+TOPOLOGY = {"nodes": dict.fromkeys(("n1", "n2"), {"proxy_mode": "iptables"}), "cluster": {}}
 NAMES = ("a-n1", "b-n1", "a-n2", "b-n2")
 PODS = [
     Endpoint(name, "pods", name[2:], f"10.99.{name[-1]}.{2 + (name[0] == 'b')}", name[2:], answers=(f"{name}-x",))
@@ -37,7 +37,7 @@ def described(name: str, *pods: Endpoint) -> Service:
 def views(*listed: Endpoint) -> dict[str, rules.View]:
     """Both nodes where agnhost has these endpoints."""
     found = {"agnhost": described("agnhost", *listed), "listed": described("listed", *PODS)}
-    return {node: rules.View(TOPOLOGY, Snapshot(node, ""), found, []) for node in TOPOLOGY["nodes"]}
+    return {node: rules.View(TOPOLOGY, Snapshot(node, ""), found, [], []) for node in TOPOLOGY["nodes"]}
 
 
 def seen(change: Answer, deaf: dict[str, rules.View], back: dict[str, rules.View]) -> deafness.Deaf:
