@@ -149,7 +149,10 @@ def _filter(rules: Rules, packet: Packet) -> list[Branch]:
 
 
 def _balancer(rules: Rules, packet: Packet) -> list[Branch]:
-    return rules.balance(packet) if rules.balance else [Branch(Fraction(1), packet)]
+    """It sees what is for the node or from it; what the node only forwards goes by."""
+    if rules.balance and (packet.to_node or packet.from_node):
+        return rules.balance(packet)
+    return [Branch(Fraction(1), packet)]
 
 
 def _leaving(rules: Rules, packet: Packet) -> list[Branch]:

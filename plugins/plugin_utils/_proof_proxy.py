@@ -23,10 +23,13 @@ COMMANDS = {
     "iptables": "iptables-save -t nat",
     "ipvs": "cat /proc/net/ip_vs",
 }
-# Chains of iptables by whose they are. The kubelet's stay in every mode (pkg/kubelet/kubelet_network_linux.go), and
-# modes iptables and ipvs have some in common.
+# Chains of iptables by whose they are. The kubelet's stay in every mode (pkg/kubelet/kubelet_network_linux.go), with
+# KUBE-FIREWALL for IPv6, which mode iptables makes and leaves empty. Modes iptables and ipvs have some in common.
 KUBELETS = ("KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT", "KUBE-FIREWALL")
-ONLY_IPTABLES = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-NODEPORTS", "KUBE-EXTERNAL-SERVICES")
+ONLY_IPTABLES = (
+    *("KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-FW-"),
+    *("KUBE-NODEPORTS", "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-CANARY"),
+)
 ONLY_IPVS = ("KUBE-NODE-PORT", "KUBE-LOAD-BALANCER", "KUBE-IPVS-", "KUBE-SOURCE-RANGES-FIREWALL")
 
 

@@ -18,7 +18,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 
-TOPOLOGY = {"nodes": dict.fromkeys(("n1", "n2"), {"proxy_mode": "iptables"}), "cluster": {}}
+TOPOLOGY = {"nodes": {name: {"proxy_mode": "iptables"} for name in ("n1", "n2")}, "cluster": {}}
 NAMES = ("a-n1", "b-n1", "a-n2", "b-n2")
 PODS = [
     Endpoint(name, "pods", name[2:], f"10.99.{name[-1]}.{2 + (name[0] == 'b')}", name[2:], answers=(f"{name}-x",))

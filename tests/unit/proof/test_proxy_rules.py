@@ -15,41 +15,51 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as rules
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flow import End, Packet, UnclearError, ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import services
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import fronts, services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
 DATA = pathlib.Path(__file__).parent / "data/proxy"
+# Of each mode the parts of the snapshot with their files, and the address of the node.
 RECORDED = {
-    "nftables": ("nft", "nftables.json", "172.30.10.12"),
-    "iptables": ("iptables", "iptables.txt", "172.30.12.12"),
+    "nftables": ({"nft": "nftables.json"}, "172.30.10.12"),
+    "iptables": ({"iptables": "iptables.txt"}, "172.30.12.12"),
+    "ipvs": (
+        {"ipvs": "ipvs.txt", "ipset": "ipvs-ipset.txt", "iptables": "ipvs-iptables.txt", "links": "ipvs-links.json"},
+        "172.30.14.12",
+    ),
 }
 
 
 def recorded(mode: str, *replaced: tuple[str, str]) -> rules.View:
     """What was recorded on w1, with the first match of each pattern replaced."""
-    part, file, address = RECORDED[mode]
-    objects, text = json.loads((DATA / f"{mode}-objects.json").read_text()), (DATA / file).read_text()
+    files, address = RECORDED[mode]
+    objects = json.loads((DATA / f"{mode}-objects.json").read_text())
+    text = "".join(f"@@reftopo {part}\n{(DATA / file).read_text()}\n@@reftopo rc 0\n" for part, file in files.items())
     for pattern, new in replaced:
         text, count = re.subn(pattern, new, text, count=1, flags=re.MULTILINE)
         assert count == 1, pattern
     node = {"address": address, "proxy_mode": mode}
     nodes = {item["spec"]["nodeName"]: node for item in objects if item["kind"] == "Pod"}
-    topology = {"name": "recorded", "nodes": nodes, "namespaces": {}, "cluster": {"proxy_mode": mode}}
+    cluster = {"proxy_scheduler": "rr"}
+    topology = {"name": "recorded", "nodes": nodes, "namespaces": {}, "cluster": cluster}
     pods = [pod for pod in plan.pod_endpoints(topology, objects) if pod.node == "w1"]
-    snapshot = Snapshot("w1", f"@@reftopo {part}\n{text}\n@@reftopo rc 0")
-    return rules.View(topology, snapshot, services(objects), pods, [])
+    own = [item for item in objects if item["metadata"].get("namespace") in (None, plan.WORKLOAD)]
+    found = fronts(objects) if mode == "ipvs" else []
+    return rules.View(topology, Snapshot("w1", text), services(own), pods, found)
 
 
-@pytest.mark.parametrize("key", rules.CLAIMS)
 @pytest.mark.parametrize("mode", RECORDED)
-def test_what_holds(mode, key):
-    assert rules.faults(key, recorded(mode)) == []
+def test_what_holds(mode):
+    view = recorded(mode)
+    claims = rules.claims({"nodes": {"w1": view.topology["nodes"]["w1"]}})
+    assert {claim.key: rules.faults(claim.key, view) for claim in claims} == {claim.key: [] for claim in claims}
 
 
 def test_a_claim_of_each_kind_for_each_node():
-    claims = rules.claims({"nodes": dict.fromkeys(("n1", "n2"), {"proxy_mode": "iptables"})})
+    claims = rules.claims({"nodes": {name: {"proxy_mode": "iptables"} for name in ("n1", "n2")}})
     assert len(claims) == 2 * len(rules.CLAIMS)
     assert {claim.command for claim in claims} == {"iptables-save"}
+    assert {claim.key for claim in rules.claims({"nodes": {"n1": {"proxy_mode": "ipvs"}}})} == set(rules.FAULTS)
 
 
 # The mode, what is changed in its rules, and of each claim that does not hold any more one of the faults.
@@ -185,7 +195,8 @@ SABOTAGE = {
 def test_one_change_is_named_by_the_claims_that_it_breaks(name):
     mode, replaced, wanted = SABOTAGE[name]
     view = recorded(mode, *replaced)
-    found = {key: faults for key in rules.CLAIMS if (faults := rules.faults(key, view))}
+    claims = rules.claims({"nodes": {"w1": view.topology["nodes"]["w1"]}})
+    found = {claim.key: faults for claim in claims if (faults := rules.faults(claim.key, view))}
     assert set(found) == set(wanted)
     assert {key: text for key, text in wanted.items() if not any(text in fault for fault in found[key])} == {}
 

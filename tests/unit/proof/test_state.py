@@ -14,7 +14,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import leftovers, proxy_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, PARTS, Snapshot, changes
 
@@ -97,6 +97,54 @@ def test_the_proxy_must_use_the_topologys_mode(topology, endpoints, snapshot, mo
         ]
         state.parts["iptables"], state.parts["nft"] = (IPTABLES, 0), ('{"nftables": []}', 0)
         assert proxy_faults(state, topology, service) == []
+
+
+# The mode, what is in the kernel beside what belongs there, and what is told of it. Names are those of kube-proxy 1.37.
+LEFT = {
+    "nftables": (
+        [
+            "ip nat KUBE-SVC-Y4YG",
+            "ip6 filter KUBE-FORWARD",
+            "ip6 filter KUBE-FIREWALL",
+            "ip mangle KUBE-KUBELET-CANARY",
+        ],
+        ["chain KUBE-SVC-Y4YG of table ip nat", "chain KUBE-FORWARD of table ip6 filter"],
+    ),
+    "iptables": (
+        ["ip nat KUBE-NODE-PORT", "ip nat KUBE-NODEPORTS", "ip filter KUBE-IPVS-FILTER", "ip nat KUBE-SERVICES"],
+        ["chain KUBE-NODE-PORT of table ip nat", "chain KUBE-IPVS-FILTER of table ip filter"],
+    ),
+    "ipvs": (
+        ["ip nat KUBE-NODE-PORT", "ip nat KUBE-NODEPORTS", "ip nat KUBE-SEP-4W6K", "ip nat KUBE-SERVICES"],
+        ["chain KUBE-NODEPORTS of table ip nat", "chain KUBE-SEP-4W6K of table ip nat"],
+    ),
+}
+IP_VS = """IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  0A600001:01BB rr
+  -> AC1E0E0B:192B      Masq    1      1          0
+"""
+
+
+@pytest.mark.parametrize("mode", LEFT)
+def test_what_another_mode_left(snapshot, mode):
+    chains, told = LEFT[mode]
+    words = [chain.split() for chain in chains]
+    objects = [{"chain": dict(zip(("family", "table", "name"), word))} for word in words]
+    objects.append({"table": {"family": "ip6", "name": "kube-proxy"}})
+    state = snapshot()
+    state.parts |= {
+        "nft": (json.dumps({"nftables": objects}), 0),
+        "links": (json.dumps([{"ifname": "kube-ipvs0"}]), 0),
+        "ipvs": (IP_VS, 0),
+        "ipset": ("create KUBE-CLUSTER-IP hash:ip,port family inet\ncreate cali40s hash:net\n", 0),
+    }
+    if mode != "nftables":
+        told = [*told, "table ip6 kube-proxy"]
+    if mode != "ipvs":
+        told = [*told, "link kube-ipvs0", "virtual server ('10.96.0.1', 'tcp', 443)", "set KUBE-CLUSTER-IP"]
+    assert leftovers(state, mode) == told
 
 
 def test_a_recorded_worker_of_flannel_vxlan_is_as_promised():
