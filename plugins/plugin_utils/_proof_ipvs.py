@@ -23,7 +23,7 @@ Key = tuple[str, str, int]  # address, protocol and port of a virtual server
 
 
 class VirtualServer(t.NamedTuple):
-    """Who is balanced to, as ADDRESS:PORT with its weight, how, and for how many seconds a client is remembered."""
+    """Who is balanced to, as ADDRESS:PORT with its weight, how, and for how many ticks a client is remembered."""
 
     scheduler: str
     persistence: int

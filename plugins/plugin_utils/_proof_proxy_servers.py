@@ -17,6 +17,8 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ipvs import (
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import Front
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
+# Ticks a second that a kernel can be made with (kernel/Kconfig.hz), in which /proc/net/ip_vs has times.
+HZ = (100, 250, 300, 1000)
 CLAIMS = {
     "ipvs-addresses": f"{DEVICE} holds the address of every service of the cluster, and no other",
     "ipvs-servers": "virtual servers are the cluster's services, with their ready endpoints, scheduler and persistence",
@@ -53,9 +55,8 @@ def _others(snapshot: Snapshot) -> list[str]:
 
 
 def _differences(name: str, server: VirtualServer, front: Front, scheduler: str) -> list[str]:
-    must = {
-        "endpoints": (sorted(server.taken), sorted(front.ends)),
-        "scheduler": (server.scheduler, scheduler),
-        "persistence": (server.persistence, front.persistence),
-    }
-    return [f"{name}: {key} {found}, must be {wanted}" for key, (found, wanted) in must.items() if found != wanted]
+    must = {"endpoints": (sorted(server.taken), sorted(front.ends)), "scheduler": (server.scheduler, scheduler)}
+    faults = [f"{name}: {key} {found}, must be {wanted}" for key, (found, wanted) in must.items() if found != wanted]
+    if server.persistence not in {front.persistence * ticks for ticks in HZ}:
+        faults.append(f"{name}: persistence of {server.persistence} ticks, must be {front.persistence} s")
+    return faults
