@@ -39,3 +39,31 @@ def test_what_nodes_are_made_of_that_do_not_say_it(flannel_vxlan):
         "w1": "container",
         "w2": "vm",
     }
+
+
+def test_a_node_in_another_proxy_mode_needs_of_this_kernel_what_it_does_not_bring(flannel_vxlan):
+    topology = yaml.safe_load(flannel_vxlan)
+    plain = compiled(flannel_vxlan)
+    topology["nodes"]["w1"]["proxy_mode"] = "ipvs"
+    container = compiled(yaml.safe_dump(topology))
+    topology["nodes"]["w1"]["provider"] = "vm"
+    machine = compiled(yaml.safe_dump(topology))
+    assert "proxy_scheduler" not in plain["cluster"]
+    for result in (container, machine):
+        assert result["cluster"]["proxy_modes"] == {"cp1": "nftables", "w1": "ipvs", "w2": "nftables"}
+        assert result["cluster"]["proxy_scheduler"] == "rr"
+        assert result["nodes"]["w1"]["proxy_mode"] == "ipvs"
+    assert set(container["needs"]) - set(plain["needs"]) == {"iptables", "ipvs"}
+    assert set(machine["needs"]) - set(plain["needs"]) == {"tun"}
+
+
+def test_flannel_masquerades_as_the_clusters_mode_does(flannel_vxlan):
+    topology = yaml.safe_load(flannel_vxlan)
+    topology["cluster"] |= {"proxy_mode": "ipvs", "proxy_scheduler": "lc"}
+    for node in topology["nodes"].values():
+        node["proxy_mode"] = "nftables"
+    topology["nodes"]["w1"]["proxy_mode"] = "ipvs"
+    topology["nodes"]["w1"]["provider"] = "vm"
+    result = compiled(yaml.safe_dump(topology))
+    assert result["cluster"]["proxy_scheduler"] == "lc"
+    assert {"iptables", "nftables"} <= set(result["needs"])
