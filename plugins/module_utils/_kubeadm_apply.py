@@ -21,6 +21,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.reftopo.lab.plugins.module_utils import _cni_switch
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     CONFIG,
@@ -54,6 +55,7 @@ NOT_READY = (
     '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"Interrupted","message":"joins again"}]}}'
 )
 READY = "/readyz"
+ROLLED_OUT = ("--namespace=kube-flannel", "rollout", "status", "daemonset/flannel")
 
 
 def observe(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> Observed:
@@ -208,6 +210,13 @@ class Applier:
     def _apply(self, dummy: str) -> None:
         self.wait_for(READY)
         self._command(_kubectl("apply", self.desired))
+
+    def _switch(self, dummy: str) -> None:
+        """Let the pod network's new backend take over."""
+        if self.desired.role == "control-plane":
+            timeout = f"--timeout={max(self.deadline - time.monotonic(), 1):.0f}s"
+            self._command(["kubectl", "--kubeconfig", EARLY_KUBECONFIG, *ROLLED_OUT, timeout])
+        _cni_switch.settle(self.run, self._command, self.desired.settings, self.deadline)
 
     def _init_and_apply(self) -> None:
         with ThreadPoolExecutor(max_workers=1) as pool:

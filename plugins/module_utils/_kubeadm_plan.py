@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
+from ansible_collections.reftopo.lab.plugins.module_utils._settings import Change, changes, told
 
 DIRECTORY = "/etc/kubernetes/reftopo"
 CONFIG = f"{DIRECTORY}/kubeadm.yaml"
@@ -23,6 +23,11 @@ CHANGEABLE = ("proxy_mode", "proxy_modes", "proxy_scheduler")
 # Modes of which kube-proxy does not clear away the one when it starts in the other, since both use iptables: see
 # platformCleanup in kubernetes, cmd/kube-proxy/app/server_linux.go.
 BOTH_BY_IPTABLES = {"iptables", "ipvs"}
+# Who else is a member changes while the cluster lives, and is nothing that kubeadm configures.
+MEMBERS = "workers"
+# What makes a backend of the pod network, which a running cluster can change.
+BACKEND = {f"cni.{key}" for key in ("backend", "mtu", "port", "vni")}
+DERIVED = {"cni.device", "cni.overhead"}  # from these
 
 
 class KubeadmError(Exception):
@@ -64,17 +69,43 @@ class Observed:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do; ``action`` is reset, write, init, join, start, apply or record."""
+    """One thing to do; ``action`` is reset, write, init, join, start, apply, switch or record."""
 
     action: str
     subject: str
+
+
+def cluster_changes(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[Change]:
+    """Settings that differ from those the cluster was built with; one that is off is as good as none."""
+    both = ({key: value for key, value in one.items() if key != MEMBERS} for one in (record, settings))
+    found = [(path, was or None, wanted or None) for path, was, wanted in changes(*both) if path not in DERIVED]
+    # A node that comes or goes has its mode of kube-proxy with it.
+    come_or_gone = {path for path, *values in found if head(path) == "proxy_modes" and None in values}
+    return [change for change in found if change[1] != change[2] and change[0] not in come_or_gone]
+
+
+def switched(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[Change]:
+    """Of these, those of another backend. The underlay's MTU is none of them, though that of pods comes of both.
+
+    Not from or to direct routing: which entries of the device are left over hangs on the segments of both nodes.
+    """
+    then, now = (one.get("cni", {}) for one in (record, settings))
+    known = then.get("name") == now.get("name") and "backend" in then and "backend" in now
+    if not known or then.get("direct_routing") or now.get("direct_routing"):
+        return []
+    other_underlay = then["mtu"] + then["overhead"] != now["mtu"] + now["overhead"]
+    refused = {"cni.mtu"} if other_underlay else set()
+    return [change for change in cluster_changes(record, settings) if change[0] in BACKEND - refused]
 
 
 def refuse_drift(observed: Observed, desired: Desired) -> None:
     """kubeadm applies its configuration once: a change that would silently do nothing is refused."""
     if observed.record is None:
         return
-    problems = drift("the cluster", _lasting(observed.record), _lasting(desired.settings))
+    both = observed.record, desired.settings
+    kept = switched(*both)
+    lasting = (change for change in cluster_changes(*both) if change not in kept and head(change[0]) not in CHANGEABLE)
+    problems = told("the cluster", lasting)
     if not problems and observed.files.get(CONFIG) != desired.contents()[CONFIG]:
         problems = [f"{CONFIG}: differs from the file this member was built with"]
     if problems:
@@ -86,8 +117,9 @@ def refuse_drift(observed: Observed, desired: Desired) -> None:
     refuse_switch(observed.record, desired.settings)
 
 
-def _lasting(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {key: value for key, value in settings.items() if key not in CHANGEABLE}
+def head(path: str) -> str:
+    """The setting that a dotted path is in."""
+    return path.partition(".")[0]
 
 
 def refuse_switch(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> None:
@@ -125,6 +157,8 @@ def plan(observed: Observed, desired: Desired) -> list[Step]:
     written = {step.subject for step in steps if step.action == "write"}
     if desired.manifests() and (written & set(desired.manifests()) or observed.manifests_differ is not False):
         steps.append(Step("apply", MANIFESTS))
-    if observed.record != desired.settings:
+    if member and (other := switched(observed.record or {}, desired.settings)):
+        steps.append(Step("switch", "; ".join(f"{path} from {was!r} to {wanted!r}" for path, was, wanted in other)))
+    if not member or cluster_changes(observed.record or {}, desired.settings):
         steps.append(Step("record", RECORD))
     return steps

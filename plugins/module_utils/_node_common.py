@@ -11,11 +11,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
-from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Seed
+from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Seed, container_name
 from ansible_collections.reftopo.lab.plugins.module_utils._node_plan import HOST_KEY
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError
 
+HOSTS = "/etc/hosts"
+HOSTS_BEGIN = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 Result = dict[str, t.Any]
+LEAVING = "leaving"  # file in a node's folder: its removal has begun
 
 
 def own_nodes(params: t.Mapping[str, t.Any], provider: str, keys: t.Sequence[str]) -> dict[str, Result]:
@@ -36,18 +39,24 @@ def own_nodes(params: t.Mapping[str, t.Any], provider: str, keys: t.Sequence[str
     return own
 
 
+def leaving(params: t.Mapping[str, t.Any]) -> t.Callable[[str], bool]:
+    """Whether what has this name is to be removed: some of the topology's nodes, or all that there is of it."""
+    if params.get("nodes") is None:
+        return lambda dummy: True
+    names = {container_name(params["owner"], name) for name in params["nodes"]}
+    return lambda name: name in names
+
+
 def hosts_file(addresses: t.Mapping[str, str]) -> str:
     """/etc/hosts with all nodes (name to address)."""
-    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
-    lines += [f"{address} {name}" for name, address in addresses.items()]
-    return "\n".join(lines) + "\n"
+    return HOSTS_BEGIN + "".join(f"{address} {name}\n" for name, address in addresses.items())
 
 
 def node_files(params: t.Mapping[str, t.Any]) -> dict[str, Seed]:
     """The files of every node that differ from the image's. Keys that do not exist yet are empty."""
     keys = params["state_dir"]
     return {
-        "/etc/hosts": Seed(hosts_file({name: node["address"] for name, node in params["nodes"].items()})),
+        HOSTS: Seed(hosts_file({name: node["address"] for name, node in params["nodes"].items()})),
         "/etc/resolv.conf": Seed(f"nameserver {params['nameserver']}\n"),
         "/root/.ssh/authorized_keys": Seed(read_text(f"{keys}/id_ed25519.pub") or "", 0o600),
         HOST_KEY: Seed(read_text(f"{keys}/ssh_host_ed25519_key") or "", 0o600),

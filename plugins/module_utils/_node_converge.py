@@ -12,7 +12,13 @@ import os
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._node_apply import apply, apply_step, journal, wait_for_ssh
-from ansible_collections.reftopo.lab.plugins.module_utils._node_common import Result, node_files, own_nodes, result
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import (
+    Result,
+    leaving,
+    node_files,
+    own_nodes,
+    result,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Node, Observed, Step, container_name
 from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import (
     observe_containers,
@@ -89,17 +95,19 @@ def converge_present(params: t.Mapping[str, t.Any], runner: Runner, check_mode: 
 
 
 def converge_absent(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> Result:
-    """Remove whatever carries the topology's mark.
+    """Remove whatever carries the topology's mark, or what of it is some nodes'.
 
     Raises:
         NodeError: a step failed.
     """
-    owner = params["owner"]
+    owner, goes = params["owner"], leaving(params)
     folder = os.path.join(params["cache"], "nodes", owner)
-    containers = [container for container in observe_containers(runner) if container.belongs_to(owner)]
+    containers = [one for one in observe_containers(runner) if one.belongs_to(owner) and goes(one.name)]
     prefix = container_name(owner, "")
-    mounts = [point for point, source in observe_mounts().items() if source.startswith(prefix)]
-    folders = [folder] if os.path.isdir(folder) else []
+    mounts = [point for point, source in observe_mounts().items() if source.startswith(prefix) and goes(source)]
+    named = params.get("nodes")
+    wanted = [folder] if named is None else [os.path.join(folder, name) for name in named]
+    folders = [path for path in wanted if os.path.isdir(path)]
     steps: list[Step] = plan_absent(containers, mounts, folders)
     if not check_mode:
         for step in steps:

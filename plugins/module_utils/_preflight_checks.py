@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_machines import machines, names_of
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import members
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     LATER,
     PROBLEM,
@@ -36,7 +37,8 @@ def checks(facts: Facts, topology: Data) -> list[Check]:
     lines = [*features(facts, topology), *commands(facts, topology), *capabilities(facts, topology)]
     if topology["nodes"]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
-    return [*lines, *links(facts, topology), *machines(facts, topology), *subnets(facts, topology)]
+    lines += [*links(facts, topology), *machines(facts, topology), *members(facts, topology)]
+    return [*lines, *subnets(facts, topology)]
 
 
 def features(facts: Facts, topology: Data) -> list[Check]:

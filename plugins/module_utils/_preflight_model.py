@@ -54,6 +54,13 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Folder:
+    """A node's folder in the cache; `leaving` when the node's removal has begun."""
+
+    leaving: bool = False
+
+
+@dataclass(frozen=True)
 class Facts:
     """A machine as it is, before anything is done to it. Sizes are bytes."""
 
@@ -64,6 +71,8 @@ class Facts:
     routes: tuple[tuple[str, str], ...] = ()  # (network, device), addresses of the host included
     containers: t.Mapping[str, Machine] = field(default_factory=dict)
     domains: t.Mapping[str, Machine] = field(default_factory=dict)
+    folders: t.Mapping[str, Folder] = field(default_factory=dict)  # of the topology's nodes, by their names
+    record: t.Mapping[str, t.Any] = field(default_factory=dict)  # what the cluster was built with; empty: not built
     disk_free: int = 0
     cache_ready: bool = False  # artifacts and a node image are complete in the cache
     memory_available: int = 0

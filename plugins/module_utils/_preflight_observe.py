@@ -13,7 +13,14 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import group, split_mark
-from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import Facts, Link, Machine, PreflightError
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import LEAVING
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
+    Facts,
+    Folder,
+    Link,
+    Machine,
+    PreflightError,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import Run, try_features
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_domain import definitions, has_process
 
@@ -33,14 +40,16 @@ CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24
 TO_TRY = {"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}
 # Asking podman would create this folder; without it there are no containers.
 PODMAN_STORE = Path("/var/lib/containers/storage/libpod")
+RECORD = "cluster.json"  # in a topology's state folder, by the module cluster_secrets
 # Never a conflict: loopback and multicast (RFC 6890, RFC 5771).
 _NOT_A_NETWORK = ("default", "127.", "::1", "ff00::/8", "224.", "multicast")
 
 
-def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path) -> Facts:
+def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path, record: Path | None) -> Facts:
     """This machine's state as far as it matters to the topology of that name.
 
-    `needs` are the features to try; `cache` is the folder whose file system must have room.
+    `needs` are the features to try; `cache` is the folder whose file system must have room; `record` is the file that
+    says what its cluster was built with, if any.
 
     Raises PreflightError for a command that did not do what it does on any machine.
     """
@@ -54,6 +63,8 @@ def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path) -> Fac
         routes=parse_routes(_json(run, ["ip", "-j", "route", "show", "table", "all"])) if "ip" in versions else (),
         containers=_containers(run) if "podman" in versions else {},
         domains={domain.name: Machine(domain.owner, has_process(domain)) for domain in definitions()},
+        folders=_folders(cache / "nodes" / topology),
+        record=json.loads(record.read_text()) if record and record.exists() else {},
         disk_free=_disk_free(cache),
         cache_ready=all(any(cache.glob(f"{kind}/*/manifest.json")) for kind in ("artifacts", "node-images")),
         memory_available=_memory_available(Path("/proc/meminfo").read_text()),
@@ -134,6 +145,11 @@ def _containers(run: Run) -> dict[str, Machine]:
     if not PODMAN_STORE.exists():
         return {}
     return parse_containers(_json(run, ["podman", "ps", "--all", "--format", "json"]))
+
+
+def _folders(parent: Path) -> dict[str, Folder]:
+    """The folders of a topology's nodes."""
+    return {path.name: Folder((path / LEAVING).exists()) for path in parent.glob("*") if path.is_dir()}
 
 
 def _json(run: Run, command: list[str]) -> t.Any:

@@ -15,7 +15,14 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_libvirt as libvirt
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
 from ansible_collections.reftopo.lab.plugins.module_utils._node_apply import apply, apply_step, wait_for_ssh
-from ansible_collections.reftopo.lab.plugins.module_utils._node_common import Result, node_files, own_nodes, result
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import (
+    Result,
+    leaving,
+    node_files,
+    own_nodes,
+    result,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._node_keys import KNOWN_HOSTS, USER_KEY
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Seed, container_name
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_domain import definitions
@@ -56,9 +63,16 @@ def wanted_vms(params: t.Mapping[str, t.Any]) -> dict[str, Vm]:
             nics=tuple(_nic(*interface) for interface in node["interfaces"].items()),
             seeds={**files, "/etc/hostname": Seed(f"{name}\n")},
             router=node.get("router", ""),
+            login=_login(params["state_dir"], node["address"]),
         )
         for name, node in own.items()
     }
+
+
+def _login(keys: str, address: str) -> tuple[str, ...]:
+    settings = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={keys}/{KNOWN_HOSTS}")
+    options = (word for setting in settings for word in ("-o", setting))
+    return ("ssh", "-F", "none", "-i", f"{keys}/{USER_KEY}", *options, f"root@{address}")
 
 
 def _nic(name: str, interface: t.Mapping[str, t.Any]) -> Nic:
@@ -128,17 +142,20 @@ def console(runner: Runner, vm: Vm) -> str:
 
 
 def converge_absent(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> Result:
-    """Remove whatever carries the topology's mark, and with the last machine of all the daemon that was started for it.
+    """Remove whatever carries the topology's mark, or what of it is some nodes'.
+
+    With the last machine of all goes the daemon that was started for it.
 
     Raises:
         NodeError: a step failed.
     """
     if not check_mode:
         _ask_daemon(params["owner"], runner)
-    domains = observe_domains(runner)
-    own = [domain for domain in domains.values() if domain.owner == params["owner"]]
+    domains, goes = observe_domains(runner), leaving(params)
+    own = [domain for domain in domains.values() if domain.owner == params["owner"] and goes(domain.name)]
     pattern = os.path.join(glob.escape(params["cache"]), "nodes", params["owner"], "*", "disk.qcow2")
-    folders = [os.path.dirname(path) for path in sorted(glob.glob(pattern))]
+    found = [os.path.dirname(path) for path in sorted(glob.glob(pattern))]
+    folders = [path for path in found if goes(container_name(params["owner"], os.path.basename(path)))]
     steps = plan_absent(own, folders, logs(domain.name for domain in own))
     if not check_mode:
         for step in steps:

@@ -58,6 +58,7 @@ class Vm:
         nics: the first one carries the default route.
         seeds: what files below its root must hold, by path.
         router: address that the default route goes by; empty where it has link scope.
+        login: command that runs another one on it.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Vm:
     nics: tuple[Nic, ...]
     seeds: t.Mapping[str, Seed] = field(repr=False)
     router: str = ""
+    login: tuple[str, ...] = ()
 
     @property
     def disk(self) -> str:

@@ -9,13 +9,15 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import os
+import shlex
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import HOSTS
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Command, Seed, Step, Write
 from ansible_collections.reftopo.lab.plugins.module_utils._node_plan import IMAGE_MARK
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_domain import NAMESPACE, definition, digest_of
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import RUNNING, Domain, Observed, Vm
-from ansible_collections.reftopo.lab.plugins.module_utils._vm_seed import boot_file
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_seed import boot_file, differs_in_peers_alone
 
 VIRSH = ("virsh", "--connect=qemu:///system", "--quiet")
 LOGS = "/var/log/libvirt/qemu"  # where libvirt keeps what QEMU said, by the domain's name
@@ -89,9 +91,17 @@ def plan(vm: Vm, observed: Observed, image: VmImage, accelerator: str) -> list[S
     boot: list[Step] = [] if not prepare and observed.initrd == initrd else [Write(vm.initrd, Seed(initrd, 0o600))]
     define: list[Step] = [] if domain and domain.digest == digest_of(text) else _define(vm, text)
     steps = [*prepare, *boot, *define]
-    if domain and not steps and domain.state == RUNNING and observed.plugged:
+    runs = domain and domain.state == RUNNING and observed.plugged
+    if runs and not steps:
         return []
+    if runs and steps == boot and differs_in_peers_alone(observed.initrd, image.initrd, vm):
+        return [_tell_peers(vm), *boot]  # in this order: what it boots with says whether it was told
     return [*(_stop(domain) if domain else []), *steps, Command((*VIRSH, "start", vm.domain))]
+
+
+def _tell_peers(vm: Vm) -> Command:
+    """Write /etc/hosts on a machine that runs."""
+    return Command((*vm.login, f"printf %s {shlex.quote(str(vm.seeds[HOSTS].content))} >{HOSTS}"))
 
 
 def _stop(domain: Domain) -> list[Step]:

@@ -11,13 +11,20 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import stat
 
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import HOSTS, HOSTS_BEGIN
+from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Seed
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import Vm
 
 MAGIC = b"070701"  # cpio's "new ASCII" format, cpio(5)
 ALIGNMENT = 4  # bytes, of names and contents
 END = "TRAILER!!!"
+PEERS = re.compile(
+    re.escape(HOSTS_BEGIN.encode()) + rb"[^\0]*?(?=\0|" + MAGIC + rb")"
+)  # up to padding or the next header
 
 
 def seed(vm: Vm) -> bytes:
@@ -57,3 +64,12 @@ def _aligned(data: bytes) -> bytes:
 def boot_file(initrd: bytes, vm: Vm) -> bytes:
     """What a node boots with. An archive begins at a multiple of four bytes."""
     return _aligned(initrd) + seed(vm)
+
+
+def differs_in_peers_alone(initrd: bytes, image: bytes, vm: Vm) -> bool:
+    """Whether what a node boots with is as it must be, but for who else is a node: it need not start anew for that."""
+    found = PEERS.search(initrd, len(image))
+    if not found:
+        return False
+    then = {**vm.seeds, HOSTS: Seed(found.group().decode())}
+    return boot_file(image, dataclasses.replace(vm, seeds=then)) == initrd

@@ -12,7 +12,8 @@ author: reftopo.lab maintainers (@reftopo)
 description:
   - Makes with kubeadm, in a folder of this machine, what a cluster's nodes need from the first moment, so that control
     plane and workers can start together. What is there already is kept.
-  - Files are C(pki/ca.crt), C(pki/ca.key), C(token) and C(admin.conf); all but the certificate have mode 0600.
+  - Files are C(pki/ca.crt), C(pki/ca.key), C(token) and C(admin.conf); all but the certificate have mode 0600. Beside
+    them C(cluster.json) keeps what the cluster is built with.
   - Each is made aside and renamed, so that what is there is whole, also after a run that was killed.
   - The machine needs no default route and no container engine for it.
 extends_documentation_fragment:
@@ -42,6 +43,10 @@ options:
     description: The API server's V(address:port), which the kubeconfig points to.
     type: str
     required: true
+  record:
+    description: What the cluster is built with; M(reftopo.lab.preflight) compares it in later runs.
+    type: dict
+    required: true
 """
 
 EXAMPLES = r"""
@@ -51,11 +56,14 @@ EXAMPLES = r"""
     kubeadm: /root/.cache/reftopo/artifacts/0123456789abcdef/bin/kubeadm
     kubernetes: v1.37.2
     endpoint: 172.30.10.11:6443
+    record:
+      cluster: "{{ reftopo_topology['cluster'] }}"
+      nodes: "{{ reftopo_topology['nodes'] }}"
 """
 
 RETURN = r"""
 made:
-  description: The files that were missing.
+  description: The files that were missing, and C(cluster.json) when it had to change.
   type: list
   elements: str
   returned: always
@@ -69,11 +77,13 @@ import shutil
 import string
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 
 # https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/#token-format: [a-z0-9]{6}.[a-z0-9]{16}
 TOKEN_ID = "reftop"
 TOKEN_LENGTH = 16
 MADE = ("pki", "token", "admin.conf")
+RECORD = "cluster.json"
 API = "kubeadm.k8s.io/v1beta4"
 
 
@@ -136,14 +146,21 @@ def main() -> None:
             "kubeadm": {"type": "path", "required": True},
             "kubernetes": {"type": "str", "required": True},
             "endpoint": {"type": "str", "required": True},
+            "record": {"type": "dict", "required": True},
         },
         supports_check_mode=True,
     )
-    missing = [name for name in MADE if not os.path.exists(os.path.join(module.params["folder"], name))]
+    folder = module.params["folder"]
+    missing = [name for name in MADE if not os.path.exists(os.path.join(folder, name))]
+    record, path = json.dumps(module.params["record"], indent=1, sort_keys=True) + "\n", os.path.join(folder, RECORD)
+    recorded = [] if read_text(path) == record else [RECORD]
     if missing and not module.check_mode:
         make_all(module, missing)
-    diff = {"prepared": "".join(f"+ {name}\n" for name in missing)} if missing else {}
-    module.exit_json(changed=bool(missing), made=missing, diff=diff)
+    if recorded and not module.check_mode:
+        write_whole(path, record, 0o600)
+    made = missing + recorded
+    diff = {"prepared": "".join(f"+ {name}\n" for name in made)} if made else {}
+    module.exit_json(changed=bool(made), made=made, diff=diff)
 
 
 if __name__ == "__main__":

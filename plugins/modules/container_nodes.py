@@ -36,7 +36,7 @@ options:
   state:
     description:
       - V(absent) removes every container with the topology's label, the mounts of its nodes and their part of O(cache).
-      - It needs O(owner) and O(cache) alone.
+      - It needs O(owner) and O(cache) alone. With O(nodes) it removes the same of these nodes, whatever their values.
     type: str
     choices: [present, absent]
     default: present
@@ -56,7 +56,7 @@ options:
   nodes:
     description:
       - The nodes of the compiled topology by name; C(netns), C(address) and the C(peer) of C(interfaces) are used.
-      - Required when O(state=present).
+      - Required when O(state=present). With O(state=absent), the nodes to remove; all of the topology without.
     type: dict
   timeout:
     description: Seconds until SSH must answer on all nodes.

@@ -14,9 +14,12 @@ description:
     starts the kubelet of a member that was stopped.
   - An interrupted run leaves no record; the next one resets what it finds half done and begins anew. If only the
     playbook was killed and its work on the machine still goes on, the next call waits for that to end.
-  - kubeadm applies its configuration only once, so a member whose settings differ is refused, naming both values.
+  - kubeadm applies its configuration only once, so a member whose settings differ is refused, naming both values. Who
+    else is a worker is none of them.
   - Settings of kube-proxy (C(proxy_mode), C(proxy_modes), C(proxy_scheduler)) are in a manifest, so they can change.
     Only from V(iptables) to V(ipvs) or back is refused, as kube-proxy would leave the old mode's rules behind.
+  - Another backend of the pod network is taken over. The control plane applies it, every member waits until its own
+    routes are there, removes what is left of the old one, and gives pods that run the new MTU.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:

@@ -56,6 +56,11 @@ options:
     description: Folder of artifacts and node images; its file system must have room for them. It need not exist.
     type: path
     default: ~/.cache/reftopo
+  state_dir:
+    description:
+      - The topology's state folder, whose C(cluster.json) says what its cluster was built with. It need not exist.
+      - Without it nothing is said of a cluster that is there.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -67,6 +72,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+gone:
+  description: Nodes that carry the topology's mark and that it no longer has, or whose removal was interrupted.
+  type: list
+  elements: str
+  returned: success
+  sample: ["w2"]
 checks:
   description: Every line of the table as data. A failure has all of it in its message.
   type: list
@@ -111,8 +122,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import checks, topology_errors
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import gone
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import LATER, PreflightError
-from ansible_collections.reftopo.lab.plugins.module_utils._preflight_observe import observe
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_observe import RECORD, observe
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_table import problems, table
 
 ERROR = {name: {"type": "str", "required": True} for name in ("path", "problem", "fix")}
@@ -125,16 +137,19 @@ def main() -> None:
             "topology": {"type": "dict", "default": {}},
             "errors": {"type": "list", "elements": "dict", "default": [], "options": ERROR},
             "cache_dir": {"type": "path", "default": "~/.cache/reftopo"},
+            "state_dir": {"type": "path"},
         },
         supports_check_mode=True,
     )
     module.run_command_environ_update = {"LC_ALL": "C"}
     params = module.params
-    lines = topology_errors(params["errors"])
+    topology, lines, leaving = params["topology"], topology_errors(params["errors"]), []
+    record = Path(params["state_dir"], RECORD) if params["state_dir"] else None
     try:
-        if params["topology"]:
-            facts = observe(module.run_command, params["name"], params["topology"]["needs"], Path(params["cache_dir"]))
-            lines += checks(facts, params["topology"])
+        if topology:
+            facts = observe(module.run_command, params["name"], topology["needs"], Path(params["cache_dir"]), record)
+            lines += checks(facts, topology)
+            leaving = gone(facts, topology)
     except PreflightError as error:
         module.fail_json(msg=str(error))
     failure = problems(params["name"], lines)
@@ -142,7 +157,11 @@ def main() -> None:
         module.fail_json(msg=f"{table(lines)}\n\n{failure}")
     later = [line.what for line in lines if line.verdict == LATER]
     module.exit_json(
-        changed=False, later=later, table=table(lines).splitlines(), checks=[asdict(line) for line in lines]
+        changed=False,
+        gone=leaving,
+        later=later,
+        table=table(lines).splitlines(),
+        checks=[asdict(line) for line in lines],
     )
 
 

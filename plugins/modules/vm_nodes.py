@@ -41,7 +41,7 @@ options:
   state:
     description:
       - V(absent) removes every domain with the topology's mark, libvirt's log of it, and its part of O(cache).
-      - It needs O(owner) and O(cache) alone.
+      - It needs O(owner) and O(cache) alone. With O(nodes) it removes the same of these nodes, whatever their values.
     type: str
     choices: [present, absent]
     default: present
@@ -62,7 +62,7 @@ options:
     description:
       - The nodes of the compiled topology by name; C(provider), C(role), C(address), C(router) and C(interfaces) are
         used.
-      - Required when O(state=present).
+      - Required when O(state=present). With O(state=absent), the nodes to remove; all of the topology without.
     type: dict
   timeout:
     description: Seconds until SSH must answer on all nodes.

@@ -12,7 +12,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, pod_network
-from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_host_gw, _proof_udp, _proof_vxlan
+from ansible_collections.reftopo.lab.plugins.plugin_utils import (
+    _proof_host_gw,
+    _proof_leftovers,
+    _proof_udp,
+    _proof_vxlan,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, Peer, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
@@ -43,6 +48,7 @@ def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
             yield Claim(node, key, title.format(peer=peer, **words), command.format(**words), peer)
     title, command = DIRECT_LAST if mechanism(network["cni"]) == DIRECT else backend.LAST
     yield Claim(node, "nothing-else", title.format(**words), command.format(**words))
+    yield Claim(node, _proof_leftovers.KEY, _proof_leftovers.TITLE, _proof_leftovers.COMMAND.format(**words))
 
 
 def claim_faults(claim: Claim, snapshot: Snapshot, topology: Data, known: dict[str, Peer]) -> list[str]:
@@ -50,6 +56,8 @@ def claim_faults(claim: Claim, snapshot: Snapshot, topology: Data, known: dict[s
     missing = set(topology["nodes"]) - set(known)
     if missing:
         return [f"flannel knows no node {name}" for name in sorted(missing)]
+    if claim.key == _proof_leftovers.KEY:
+        return _proof_leftovers.leftover_faults(snapshot, topology, known)
     if claim.key == "nothing-else":
         return stranger_faults(snapshot, topology, known[claim.node], known)
     chosen = way(topology, claim.node, claim.peer) if claim.peer else pod_network(topology)["cni"]["backend"]

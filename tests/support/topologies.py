@@ -41,7 +41,10 @@ checks:
   pods-reach-pods: {{from: pods, to: pods}}
   pods-reach-services: {{from: pods, to: services}}
   names-resolve: {{from: pods, to: dns}}
+  between-nodes: {{mechanism: vxlan}}
+  path-mtu-is-exact: {{mtu: exact}}
 """
+WORKER = "  w1: {role: worker, segment: lan}\n"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def children(pid: int) -> t.Iterator[int]:
 
 @dataclass(frozen=True)
 class Topology:
-    """One topology of one control plane node and one worker; its file is in ``inventory``."""
+    """One topology of one control plane node and one worker, until others are added; its file is in ``inventory``."""
 
     name: str
     inventory: Path
@@ -106,6 +109,23 @@ class Topology:
         file = self.inventory / self.name / "topology.yml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+
+    @property
+    def file(self) -> Path:
+        return self.inventory / self.name / "topology.yml"
+
+    def add(self, node: str) -> None:
+        """Write one more worker into the file."""
+        self.file.write_text(self.file.read_text().replace(WORKER, WORKER + WORKER.replace("w1", node)))
+
+    def take_out(self, node: str) -> None:
+        """Remove a worker from the file."""
+        self.file.write_text(self.file.read_text().replace(WORKER.replace("w1", node), ""))
+
+    def switch(self, backend: str) -> None:
+        """Give the cluster another backend of flannel, and the check that goes with it."""
+        text = re.sub(r"(backend|mechanism): [a-z-]+", rf"\1: {backend}", self.file.read_text())
+        self.file.write_text(text)
 
     def command(self, playbooks: t.Iterable[str], *options: str) -> list[str]:
         return ["ansible-playbook", "-i", str(self.inventory), *playbooks, "-e", f"topology={self.name}", *options]
@@ -190,8 +210,24 @@ class Topology:
 
     def ready(self) -> bool:
         """Whether both nodes are Ready."""
-        path = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status} {end}'
-        return self.kubectl("get", "nodes", f"--output=jsonpath={path}").split() == ["True", "True"]
+        return self.members() == {"cp1": "True", "w1": "True"}
+
+    def members(self) -> dict[str, str]:
+        """The cluster's nodes, and whether they are Ready."""
+        path = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+        return dict(line.split() for line in self.kubectl("get", "nodes", f"--output=jsonpath={path}").splitlines())
+
+    def pods(self) -> dict[str, str]:
+        """Every pod but flannel's, and since when its container runs."""
+        path = '{range .items[*]}{.metadata.name} {.status.containerStatuses[0].state.running.startedAt}{"\\n"}{end}'
+        words = ("--all-namespaces", "--field-selector=metadata.namespace!=kube-flannel", f"--output=jsonpath={path}")
+        return dict(line.split() for line in self.kubectl("get", "pods", *words).splitlines())
+
+    def starts(self, *nodes: str) -> list[str]:
+        """When each node and its kubelet were started."""
+        seen = sh("podman", "inspect", "--format={{.Name}} {{.State.StartedAt}}", *map(self.container, nodes))
+        kubelet = ("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "kubelet")
+        return [*seen.splitlines(), *(sh("podman", "exec", self.container(node), *kubelet) for node in nodes)]
 
 
 def kill_tree(pid: int) -> None:

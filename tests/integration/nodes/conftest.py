@@ -107,9 +107,9 @@ class Lab:
         """The commands of one call of the module; keyword arguments replace parameters."""
         return converge_present({**self.params, **values}, Runner(run_command), check_mode)["commands"]
 
-    def absent(self, check_mode: bool = False) -> bool:
-        """Whether removing by the marks alone changed something."""
-        marks = {"owner": OWNER, "cache": self.params["cache"]}
+    def absent(self, check_mode: bool = False, **nodes: None) -> bool:
+        """Whether removing by the marks alone changed something; of all that there is, or of these nodes."""
+        marks = {"owner": OWNER, "cache": self.params["cache"], "nodes": nodes or None}
         return converge_absent(marks, Runner(run_command), check_mode)["changed"]
 
     def command(self, *argv: str) -> str:

@@ -233,6 +233,8 @@ def test_absent_needs_the_marks_alone_and_leaves_nothing(lab: Any) -> None:
     assert lab.traces() != []
     assert lab.absent(check_mode=True)
     assert len(lab.containers()) == len(lab.nodes)
+    assert lab.absent(b=None)
+    assert [*lab.containers(), *(path.name for path in lab.folder.iterdir())] == [f"{lab.prefix}a", "a"]
     assert lab.absent()
     assert lab.traces() == []
     assert not lab.absent()

@@ -31,6 +31,18 @@ def test_the_machine_is_who_it_was_told_to_be(lab: Any):
     assert lab.ssh("systemctl", "is-system-running", "--wait").strip() == "running"
 
 
+def test_a_new_neighbour_is_told_to_a_machine_that_runs(lab: Any):
+    before = lab.boot()
+    more = {**lab.params["nodes"], "c": {"provider": "container", "address": "198.51.100.13"}}
+    steps = lab.converge(nodes=more)
+    assert [step.split()[0] for step in steps] == ["ssh", "write"]
+    assert lab.converge(nodes=more) == []
+    assert lab.ssh("getent", "hosts", "c").split() == ["198.51.100.13", "c"]
+    assert lab.converge() != []
+    assert "198.51.100.13" not in lab.ssh("cat", "/etc/hosts")
+    assert lab.boot() == before
+
+
 def test_its_kernel_has_what_this_one_may_lack(lab: Any):
     lab.ssh("modprobe", "--all", "ipip", "ip_vs", "ip_vs_rr", "vxlan", "dummy", "8021q", "bonding")
 

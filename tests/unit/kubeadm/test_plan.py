@@ -16,7 +16,21 @@ from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
 from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
 
 CNI, PROXY = f"{MANIFESTS}/cni.yaml", f"{MANIFESTS}/kube-proxy.yaml"
-SETTINGS = {"kubernetes": "v1.37.2", "cni": {"name": "flannel", "backend": "vxlan"}}
+VXLAN = {
+    "name": "flannel",
+    "backend": "vxlan",
+    "vni": 1,
+    "port": 8472,
+    "direct_routing": False,
+    "device": "flannel.1",
+    "overhead": 50,
+}
+HOST_GW = {"name": "flannel", "backend": "host-gw", "device": "", "overhead": 0, "mtu": 1500}
+SETTINGS = {"kubernetes": "v1.37.2", "cni": {**VXLAN, "mtu": 1450}}
+SWITCH = (
+    "cni.backend from 'vxlan' to 'host-gw'; cni.mtu from 1450 to 1500; cni.port from 8472 to None; "
+    "cni.vni from 1 to None"
+)
 CONTROL_PLANE = Desired("control-plane", SETTINGS, {CNI: "flannel"}, {CONFIG: "init"})
 WORKER = Desired("worker", SETTINGS, {}, {CONFIG: "join"})
 MEMBER_FILES = {CNI: "flannel", CONFIG: "init"}
@@ -48,9 +62,9 @@ CASES = {
         Observed(SETTINGS, True, True, MEMBER_FILES, manifests_differ=True),
         [("apply", MANIFESTS)],
     ),
-    "a manifest that changed is written and applied": (
+    "a manifest that changed is written and applied, though the cluster is as the old one says": (
         CONTROL_PLANE,
-        Observed(SETTINGS, True, True, {CNI: "older", CONFIG: "init"}, manifests_differ=True),
+        Observed(SETTINGS, True, True, {CNI: "older", CONFIG: "init"}, manifests_differ=False),
         [("write", CNI), ("apply", MANIFESTS)],
     ),
     "half of a join is reset, and every file is written again as reset removes some": (
@@ -82,6 +96,16 @@ CASES = {
         Observed({**SETTINGS, "proxy_scheduler": "rr"}, True, True, {CONFIG: "join"}, False),
         [("record", RECORD)],
     ),
+    "a control plane that gets another backend applies it, and waits for it": (
+        Desired("control-plane", {**SETTINGS, "cni": HOST_GW}, {CNI: "host-gw"}, {CONFIG: "init"}),
+        Observed(SETTINGS, True, True, MEMBER_FILES, manifests_differ=False),
+        [("write", CNI), ("apply", MANIFESTS), ("switch", SWITCH), ("record", RECORD)],
+    ),
+    "a worker that gets another backend waits for it, again when it was interrupted": (
+        Desired("worker", {**SETTINGS, "cni": HOST_GW}, {}, {CONFIG: "join"}),
+        Observed(SETTINGS, True, True, {CONFIG: "join"}),
+        [("switch", SWITCH), ("record", RECORD)],
+    ),
 }
 
 
@@ -103,9 +127,15 @@ def test_drift_names_both_values_of_every_setting():
     ("record", "files", "text"),
     [
         ({**SETTINGS, "kubernetes": "v1.36.0"}, MEMBER_FILES, "kubernetes: the cluster was built with 'v1.36.0'"),
+        ({**SETTINGS, "cni": {**HOST_GW, "mtu": 9000}}, MEMBER_FILES, "cni.mtu: the cluster was built with 9000"),
+        (
+            {**SETTINGS, "cni": {**SETTINGS["cni"], "direct_routing": True}},
+            MEMBER_FILES,
+            "cni.direct_routing: the cluster was built with True, the topology says None",
+        ),
         (SETTINGS, {CNI: "flannel", CONFIG: "other"}, f"{CONFIG}: differs"),
     ],
-    ids=["a setting", "the configuration itself"],
+    ids=["a setting", "the underlay's MTU, and the backend", "direct routing", "the configuration itself"],
 )
 def test_a_member_with_other_settings_is_refused(record, files, text):
     with pytest.raises(KubeadmError, match="destroy the topology") as error:
@@ -124,3 +154,10 @@ def test_a_mode_that_would_leave_the_old_one_behind_is_refused(was, wanted):
         "kube-proxy clears neither of these modes away when it starts in the other: run with 'nftables' in between, or"
         " put the old values back."
     )
+
+
+def test_who_else_is_a_worker_is_no_setting():
+    record = {**SETTINGS, "workers": ["w1"], "proxy_modes": {"w1": "nftables"}}
+    settings = {**SETTINGS, "workers": ["w1", "w2"], "proxy_modes": {"w1": "nftables", "w2": "ipvs"}}
+    desired = Desired("worker", settings, {}, {CONFIG: "join"})
+    assert plan(Observed(record, True, True, {CONFIG: "join"}, manifests_differ=False), desired) == []

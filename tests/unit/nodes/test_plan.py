@@ -7,6 +7,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _node_plan as node_plan
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import leaving
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import (
     Container,
     Image,
@@ -178,3 +179,17 @@ def test_whose_a_container_is(container: Container, mine: bool) -> None:
 
 def test_absent_of_nothing_is_nothing() -> None:
     assert node_plan.plan_absent([], [], []) == []
+
+
+NAMED = {
+    "all of the topology": (None, [NAME, "reftopo.small.w2"]),
+    "one node": ({"w1": None}, [NAME]),
+    "none, which is not all": ({}, []),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_what_goes(case: str):
+    nodes, names = NAMED[case]
+    goes = leaving({"owner": "small", "nodes": nodes})
+    assert [name for name in (NAME, "reftopo.small.w2") if goes(name)] == names

@@ -11,32 +11,16 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks impo
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     PROBLEM,
     Facts,
+    Folder,
     Link,
     Machine,
     Trial,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_table import problems, table
+from preflight_machines import CONVERGED, GIB, GOOD, TOPOLOGY, TWO_TOPOLOGIES
 
 GOLDEN = Path(__file__).parent / "golden"
-GIB = 1024**3
 
-TOPOLOGY = {
-    "name": "small",
-    "segments": {"lan": {"cidr": "172.30.10.0/24"}},
-    "nodes": {
-        "cp1": {"role": "control-plane", "provider": "container"},
-        "w1": {"role": "worker", "provider": "container"},
-    },
-    "cluster": {
-        "pod_cidr": "10.244.0.0/16",
-        "service_cidr": "10.96.0.0/16",
-        "proxy_mode": "nftables",
-        "proxy_modes": {"cp1": "nftables", "w1": "nftables"},
-        "cni": {"backend": "vxlan"},
-    },
-    "link_state": {"links": {"rt-00000001": {"mark": "lan"}, "rt-00000002": {"mark": "cp1.eth0"}}},
-    "needs": ["bridge", "nftables", "vxlan"],
-}
 ONLY_NAMESPACES = {
     "name": "small",
     "segments": {"lan": {"cidr": "172.30.10.0/24"}},
@@ -44,18 +28,6 @@ ONLY_NAMESPACES = {
     "link_state": {"links": {"rt-00000001": {"mark": "lan"}}},
     "needs": ["bridge"],
 }
-GOOD = Facts(
-    trials={name: Trial(True) for name in TOPOLOGY["needs"]},
-    versions={"ip": "6.1.0", "bridge": "6.1.0", "podman": "4.3.1", "runc": "1.1.5"},
-    installable=True,
-    links={"lo": Link(), "eth0": Link()},
-    routes=(("192.0.2.0/24", "eth0"), ("192.0.2.2", "eth0"), ("fe80::/64", "eth0")),
-    disk_free=100 * GIB,
-    memory_available=6 * GIB,
-    cpus=4,
-    cgroup="v2",
-    capabilities=frozenset({"CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE"}),
-)
 BAD = dataclasses.replace(
     GOOD,
     trials={"bridge": Trial(True), "nftables": Trial(True), "vxlan": Trial(False, "Error: Unknown device type.")},
@@ -64,26 +36,14 @@ BAD = dataclasses.replace(
     links={"rt-00000001": Link("bridge"), "rt-00000002": Link("veth", "other")},
     routes=(("172.30.0.0/16", "docker0"), ("172.30.10.255", "docker0"), ("10.0.0.0/8", "vpn0"), ("10.96.0.7", "vpn0")),
     domains={"reftopo.small.w1": Machine("small")},
+    folders={"w7": Folder()},
+    record={"cluster": {**TOPOLOGY["cluster"], "pod_cidr": "10.1.0.0/16"}, "nodes": {}},
     containers={"reftopo.small.cp1": Machine("", True), "reftopo.small.w1": Machine("other", True)},
     disk_free=3 * GIB,
     memory_available=2 * GIB,
     cpus=1,
     cgroup="none",
     capabilities=frozenset({"CAP_NET_ADMIN"}),
-)
-CONVERGED = dataclasses.replace(
-    GOOD,
-    links={
-        "rt-00000001": Link("bridge", "small"),
-        "rt-00000002": Link("veth", "small"),
-    },
-    routes=(("172.30.10.0/24", "rt-00000001"), ("172.30.10.1", "rt-00000001")),
-    containers={"reftopo.small.cp1": Machine("small", True), "reftopo.small.w1": Machine("small", False)},
-    disk_free=3 * GIB,
-    cache_ready=True,
-    memory_available=1 * GIB,
-    cgroup="hybrid",
-    capabilities=frozenset({"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}),
 )
 FRESH = dataclasses.replace(
     GOOD,
@@ -92,16 +52,6 @@ FRESH = dataclasses.replace(
 )
 NO_PACKAGES = dataclasses.replace(FRESH, installable=False, trials={**FRESH.trials, "bridge": Trial(True)})
 NOT_ROOT = dataclasses.replace(GOOD, trials=None, capabilities=frozenset())
-TWO_TOPOLOGIES = dataclasses.replace(
-    GOOD,
-    links={"rt-0000000f": Link("bridge", "other")},
-    routes=(("172.30.10.0/24", "rt-0000000f"),),
-    containers={
-        "reftopo.small.cp1": Machine("small", True),
-        "reftopo.small.w1": Machine("small", True),
-        "reftopo.other.cp1": Machine("other", True),
-    },
-)
 ERRORS = [
     {
         "path": "segments.lan.cidr",
@@ -189,5 +139,5 @@ def test_each_bad_fact_is_a_problem_of_its_own(change: str):
     """Of a good machine each fact is made bad alone; only what makes others worse may go without a problem."""
     facts = dataclasses.replace(GOOD, **{change: getattr(BAD, change)})
     found = [line for line in checks(facts, TOPOLOGY) if line.verdict == PROBLEM]
-    alone = {"installable", "cache_ready"}
+    alone = {"installable", "cache_ready", "folders"}
     assert bool(found) != (change in alone), found

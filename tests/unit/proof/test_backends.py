@@ -75,9 +75,9 @@ def changed(rows, number, **values):
 
 def test_claims():
     cases = [claim.case for claim in claims(topology("host-gw")) if claim.node == "n1"]
-    assert cases == ["n1-subnet", "n1-no-device", "n1-route-n2", "n1-route-n3", "n1-nothing-else"]
+    assert cases == ["n1-subnet", "n1-no-device", "n1-route-n2", "n1-route-n3", "n1-nothing-else", "n1-leftovers"]
     cases = [claim.case for claim in claims(topology("udp")) if claim.node == "n1"]
-    assert cases == ["n1-subnet", "n1-device", "n1-route", "n1-nothing-else"]
+    assert cases == ["n1-subnet", "n1-device", "n1-route", "n1-nothing-else", "n1-leftovers"]
 
 
 @pytest.mark.parametrize("backend", CNI)
@@ -98,11 +98,17 @@ CASES = {
     "no route": (("host-gw", HOST_GW[:-1]), {"n1-route-n3": ["route to 10.244.2.0/24: 0 entries, must be one"]}),
     "a route of a node that is gone": (
         ("host-gw", [*HOST_GW, {"dst": "10.244.9.0/24", "gateway": "172.30.11.19", "dev": "eth0"}]),
-        {"n1-nothing-else": ["route to 10.244.9.0/24 belongs to no node of the topology"]},
+        {
+            "n1-nothing-else": ["route to 10.244.9.0/24 belongs to no node of the topology"],
+            "n1-leftovers": ["route to 10.244.9.0/24 by eth0 is to no node's pods"],
+        },
     ),
     "a device": (
         ("host-gw", None, [{"ifname": "flannel.1"}]),
-        {"n1-no-device": ["there is a device flannel.1"]},
+        {
+            "n1-no-device": ["there is a device flannel.1"],
+            "n1-leftovers": ["the device flannel.1 is of another backend"],
+        },
     ),
     "a small MTU": (
         ("udp", None, changed(LINKS["udp"], 1, mtu=1400)),

@@ -88,6 +88,7 @@ def test_the_way_is_the_pairs():
         "w1-route-cp1",
         *(f"w1-{key}-w2" for key in ("route", "neighbour", "fdb")),
         "w1-nothing-else",
+        "w1-leftovers",
     ]
     assert found() == {}
 
@@ -124,7 +125,10 @@ STATES = {
     ),
     "a route of a node that is gone": (
         {"routes": [*ROUTES, {"dst": "10.244.9.0/24", "gateway": "172.30.18.19", "dev": "eth0"}]},
-        {"w1-nothing-else": ["route to 10.244.9.0/24 belongs to no node of the topology"]},
+        {
+            "w1-nothing-else": ["route to 10.244.9.0/24 belongs to no node of the topology"],
+            "w1-leftovers": ["route to 10.244.9.0/24 by eth0 is to no node's pods"],
+        },
     ),
 }
 

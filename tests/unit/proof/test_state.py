@@ -155,6 +155,6 @@ def test_a_recorded_worker_of_flannel_vxlan_is_as_promised():
     service = plan.endpoints(topology, objects)["services"][0]
     assert proxy_faults(state, topology, service) == []
     held = [claim for claim in claims(topology) if claim.node == "w1"]
-    assert len(held) == 9
-    assert [claim_faults(claim, state, topology, peers(objects, "vxlan")) for claim in held] == [[]] * 9
+    assert len(held) == 10
+    assert [claim_faults(claim, state, topology, peers(objects, "vxlan")) for claim in held] == [[]] * 10
     assert versions(objects)["kubernetes"] == "v1.37.2"

@@ -62,7 +62,8 @@ def faults(topology, objects, state, key):
 @pytest.mark.parametrize("node", ["n1", "n2"])
 def test_all_claims_hold_on_recorded_nodes(topology, objects, snapshot, node):
     held = [claim for claim in claims(topology) if claim.node == node]
-    assert [claim.key for claim in held] == ["subnet", "device", "route", "neighbour", "fdb", "nothing-else"]
+    keys = ["subnet", "device", "route", "neighbour", "fdb", "nothing-else", "leftovers"]
+    assert [claim.key for claim in held] == keys
     assert [claim_faults(claim, snapshot(node), topology, peers(objects, "vxlan")) for claim in held] == [[]] * len(
         held
     )

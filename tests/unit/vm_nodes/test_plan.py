@@ -9,7 +9,8 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_domain as vm_domain
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_plan as vm_plan
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_seed as vm_seed
-from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Seed, Write
+from ansible_collections.reftopo.lab.plugins.module_utils._node_common import HOSTS_BEGIN
+from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Command, Seed, Write
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import SIZES, Domain, Nic, Observed, Vm
 
 NAME = "reftopo.small.cp1"
@@ -23,7 +24,12 @@ VM = Vm(
     folder=FOLDER,
     size=SIZES["control-plane"],
     nics=(NIC,),
-    seeds={"/etc/hostname": Seed("cp1\n"), "/root/.ssh/authorized_keys": Seed("key", 0o600)},
+    seeds={
+        "/etc/hostname": Seed("cp1\n"),
+        "/etc/hosts": Seed(f"{HOSTS_BEGIN}172.30.10.12 w1\n"),
+        "/root/.ssh/authorized_keys": Seed("key", 0o600),
+    },
+    login=("ssh", "root@172.30.10.11"),
 )
 IMAGE = vm_plan.VmImage("/cache/vm-images/abc", "abc", "console=ttyS0", b"initrd")
 DEFINITION = vm_domain.definition(VM, IMAGE.kernel, IMAGE.arguments, vm_domain.EMULATION)
@@ -39,11 +45,17 @@ PREPARE = [
 ]
 BOOT = [f"write {FOLDER}/initrd"]
 DEFINE = [f"write {FOLDER}/domain.xml", f"{VIRSH} define {FOLDER}/domain.xml"]
+TELL = str(Command((*VM.login, f"printf %s '{HOSTS_BEGIN}172.30.10.12 w1\n' >/etc/hosts")))
 STOP, START = [f"{VIRSH} destroy {NAME}"], [f"{VIRSH} start {NAME}"]
 
 
 def changed(**values: object) -> Observed:
     return dataclasses.replace(CONVERGED, **values)  # type: ignore[arg-type]
+
+
+def with_peers(lines: str, key: str = "key") -> Vm:
+    seeds = {"/etc/hosts": Seed(HOSTS_BEGIN + lines), "/root/.ssh/authorized_keys": Seed(key, 0o600)}
+    return dataclasses.replace(VM, seeds={**VM.seeds, **seeds})
 
 
 def domain(**values: str) -> Domain:
@@ -66,6 +78,18 @@ CASES = {
     ),
     "one whose tap was made anew is started on that": (changed(plugged=False), STOP + START),
     "one that is to have other files takes them at a start": (changed(initrd=b"older"), STOP + BOOT + START),
+    "one that has a new neighbour is told, and tells itself at the next start": (
+        changed(initrd=vm_seed.boot_file(b"initrd", with_peers(""))),
+        [TELL, *BOOT],
+    ),
+    "one that has a new neighbour, and a new key, takes both at a start": (
+        changed(initrd=vm_seed.boot_file(b"initrd", with_peers("", key="older"))),
+        STOP + BOOT + START,
+    ),
+    "one that is off learns of a new neighbour when it starts": (
+        changed(initrd=vm_seed.boot_file(b"initrd", with_peers("")), domain=domain(state="shut off"), plugged=False),
+        BOOT + START,
+    ),
     "one that is to be another is defined anew": (changed(domain=domain(digest="older")), STOP + DEFINE + START),
     "one that was undefined keeps its disk": (changed(domain=None, plugged=False), DEFINE + START),
     "one whose folder is gone is ended and begun anew": (

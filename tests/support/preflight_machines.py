@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A topology, and machines as preflight sees them, that several tests are about."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import Facts, Link, Machine, Trial
+
+GIB = 1024**3
+
+TOPOLOGY = {
+    "name": "small",
+    "segments": {"lan": {"cidr": "172.30.10.0/24"}},
+    "nodes": {
+        "cp1": {"role": "control-plane", "provider": "container"},
+        "w1": {"role": "worker", "provider": "container"},
+    },
+    "cluster": {
+        "pod_cidr": "10.244.0.0/16",
+        "service_cidr": "10.96.0.0/16",
+        "proxy_mode": "nftables",
+        "proxy_modes": {"cp1": "nftables", "w1": "nftables"},
+        "cni": {"name": "flannel", "backend": "vxlan", "overhead": 50, "mtu": 1450},
+    },
+    "link_state": {"links": {"rt-00000001": {"mark": "lan"}, "rt-00000002": {"mark": "cp1.eth0"}}},
+    "needs": ["bridge", "nftables", "vxlan"],
+}
+GOOD = Facts(
+    trials={name: Trial(True) for name in TOPOLOGY["needs"]},
+    versions={"ip": "6.1.0", "bridge": "6.1.0", "podman": "4.3.1", "runc": "1.1.5"},
+    installable=True,
+    links={"lo": Link(), "eth0": Link()},
+    routes=(("192.0.2.0/24", "eth0"), ("192.0.2.2", "eth0"), ("fe80::/64", "eth0")),
+    disk_free=100 * GIB,
+    memory_available=6 * GIB,
+    cpus=4,
+    cgroup="v2",
+    capabilities=frozenset({"CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE"}),
+)
+CONVERGED = dataclasses.replace(
+    GOOD,
+    links={
+        "rt-00000001": Link("bridge", "small"),
+        "rt-00000002": Link("veth", "small"),
+    },
+    routes=(("172.30.10.0/24", "rt-00000001"), ("172.30.10.1", "rt-00000001")),
+    containers={"reftopo.small.cp1": Machine("small", True), "reftopo.small.w1": Machine("small", False)},
+    disk_free=3 * GIB,
+    cache_ready=True,
+    memory_available=1 * GIB,
+    cgroup="hybrid",
+    capabilities=frozenset({"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}),
+)
+TWO_TOPOLOGIES = dataclasses.replace(
+    GOOD,
+    links={"rt-0000000f": Link("bridge", "other")},
+    routes=(("172.30.10.0/24", "rt-0000000f"),),
+    containers={
+        "reftopo.small.cp1": Machine("small", True),
+        "reftopo.small.w1": Machine("small", True),
+        "reftopo.other.cp1": Machine("other", True),
+    },
+)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What preflight says of nodes and a cluster that are there, word for word (golden/members/*.txt)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import checks
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import gone
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import PROBLEM, Folder, Machine
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_table import problems, table
+from preflight_machines import CONVERGED, GOOD, TOPOLOGY, TWO_TOPOLOGIES
+
+GOLDEN = Path(__file__).parent / "golden/members"
+NODES = {
+    "cp1": {"role": "control-plane", "provider": "container", "address": "172.30.10.11"},
+    "w1": {"role": "worker", "provider": "container", "address": "172.30.10.12"},
+}
+W2 = {"role": "worker", "provider": "container", "address": "172.30.10.13"}
+MEMBERS = {**TOPOLOGY, "nodes": NODES}
+RECORD = {"cluster": {**TOPOLOGY["cluster"], "workers": ["w1", "w2"]}, "nodes": {**NODES, "w2": W2}}
+ONE_GOES = dataclasses.replace(
+    CONVERGED,
+    containers={f"reftopo.small.{name}": Machine("small", True) for name in ("cp1", "w1", "w2")},
+    domains={"reftopo.other.w9": Machine("other", True)},
+    folders={name: Folder() for name in ("cp1", "w1", "w2")},
+    record=RECORD,
+)
+# w2 as a virtual machine whose removal was interrupted twice: as it left the cluster, and before that as it was made.
+INTERRUPTED = dataclasses.replace(
+    ONE_GOES,
+    containers={f"reftopo.small.{name}": Machine("small", True) for name in ("cp1", "w1")},
+    folders={**ONE_GOES.folders, "w1": Folder(leaving=True)},
+)
+NO_CLUSTER_YET = dataclasses.replace(ONE_GOES, record={})
+CANNOT_LEAVE = dataclasses.replace(
+    ONE_GOES, containers={**ONE_GOES.containers, "reftopo.small.cp1": Machine("small", False)}
+)
+# cp1 was renamed, w1 got its role, what was w2's address before, and everything of the cluster changed.
+ANOTHER_CLUSTER = {
+    **TOPOLOGY,
+    "nodes": {"cp2": {**NODES["cp1"]}, "w1": {**W2, "role": "control-plane"}, "w2": W2},
+    "cluster": {
+        **TOPOLOGY["cluster"],
+        "pod_cidr": "10.245.0.0/16",
+        "cni": {**TOPOLOGY["cluster"]["cni"], "name": "calico"},
+    },
+}
+UDP = {"name": "flannel", "backend": "udp", "port": 8285, "overhead": 28}
+SWITCHED = {**MEMBERS, "nodes": RECORD["nodes"], "cluster": {**TOPOLOGY["cluster"], "cni": {**UDP, "mtu": 1472}}}
+SHORTER = {**SWITCHED, "cluster": {**TOPOLOGY["cluster"], "cni": {**UDP, "mtu": 1372}}}
+CASES = {
+    "one-goes": checks(ONE_GOES, MEMBERS),
+    "interrupted": checks(INTERRUPTED, MEMBERS),
+    "no-cluster-yet": checks(NO_CLUSTER_YET, MEMBERS),
+    "cannot-leave": checks(CANNOT_LEAVE, MEMBERS),
+    "another-cluster": checks(ONE_GOES, ANOTHER_CLUSTER),
+    "no-cluster-any-more": checks(ONE_GOES, {k: v for k, v in MEMBERS.items() if k != "cluster"}),
+    "another-backend": checks(ONE_GOES, SWITCHED),
+    "another-backend-and-mtu": checks(ONE_GOES, SHORTER),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_text(case: str):
+    lines = CASES[case]
+    assert f"{table(lines)}\n\n{problems('small', lines)}\n" == (GOLDEN / f"{case}.txt").read_text()
+
+
+def test_every_golden_file_has_its_case():
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(CASES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_problem_has_a_fix_and_nothing_else_has(case: str):
+    for line in CASES[case]:
+        assert bool(line.fix) == (line.verdict == PROBLEM), line
+
+
+GONE = {
+    "what the topology has not": (ONE_GOES, MEMBERS, ["w2"]),
+    "what has only its folder left, and what was put back in the middle": (INTERRUPTED, MEMBERS, ["w1", "w2"]),
+    "nothing, where all is as it was": (ONE_GOES, {**MEMBERS, "nodes": RECORD["nodes"]}, []),
+    "nothing of another topology's": (TWO_TOPOLOGIES, MEMBERS, []),
+    "nothing, where nothing is": (GOOD, MEMBERS, []),
+}
+
+
+@pytest.mark.parametrize("case", GONE)
+def test_gone(case: str):
+    facts, topology, names = GONE[case]
+    assert gone(facts, topology) == names
+
+
+def test_a_node_that_joins_and_another_mode_of_kube_proxy_are_no_problem():
+    more = {**RECORD["nodes"], "w3": {**W2, "address": "172.30.10.14"}}
+    cluster = {**RECORD["cluster"], "workers": ["w1", "w2", "w3"], "proxy_mode": "iptables"}
+    lines = checks(ONE_GOES, {**TOPOLOGY, "nodes": more, "cluster": cluster})
+    assert [line for line in lines if line.verdict == PROBLEM and line.what != "kernel: nftables"] == []
