@@ -20,6 +20,8 @@ CERTIFICATE, KEY = "tls.crt", "tls.key"
 DAYS = 365
 # RFC 5280, 4.2.1.12. A server's is a client's as well: etcd's gateway is a client of etcd itself.
 USAGE = {"server": "serverAuth, clientAuth", "client": "clientAuth"}
+# RFC 5280, 4.2.1.3: an authority's certificate must say that it signs. Python refuses it otherwise, from 3.13 on.
+ROOT = ["basicConstraints = critical, CA:TRUE", "keyUsage = critical, keyCertSign"]
 PURPOSE = {"server": "sslserver", "client": "sslclient"}  # openssl's words for what a certificate is looked at for
 
 
@@ -93,7 +95,7 @@ class Folder:
             if step.action == "remove":
                 shutil.rmtree(self._file(step.name))
             elif step.name == AUTHORITY:
-                self._make(AUTHORITY, self._authority, ["basicConstraints = critical, CA:TRUE"], [])
+                self._make(AUTHORITY, self._authority, ROOT, [])
             else:
                 self._make(step.name, step.name, extensions(by_name[step.name]), signed)
 

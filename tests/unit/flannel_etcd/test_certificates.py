@@ -33,6 +33,12 @@ def test_all_is_made_once_and_keys_are_private(folder, tmp_path):
     assert {modes[f"{name}/tls.key"] for name in ("ca", "etcd", "m1")} == {"0o600"}
 
 
+@pytest.mark.parametrize("name", ["etcd", "m1"])
+def test_who_goes_by_the_letter_of_rfc_5280_takes_them_too(folder, tmp_path, name):
+    strict = ["openssl", "verify", "-x509_strict", "-CAfile", str(tmp_path / "ca/tls.crt")]
+    assert run([*strict, str(tmp_path / name / "tls.crt")])[0] == 0
+
+
 def test_a_server_at_another_address_gets_another_certificate(folder):
     moved = [Wanted("etcd", "server", "192.0.2.2"), WANTED[1]]
     (step,) = folder.plan(moved)
