@@ -31,7 +31,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import La
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import title
 
-READY_TIMEOUT = 15.0  # seconds until rules must follow a pod, which the kubelet asks each second, or routes a lease
+READY_TIMEOUT = 60.0  # seconds until rules must follow a pod, or routes a lease; an emulated node takes its time
 SETTLE_PAUSE = 0.3
 
 
