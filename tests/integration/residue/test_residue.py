@@ -69,3 +69,9 @@ def test_what_carries_a_connection_or_container_may_end_but_not_begin(name: str)
     idle, open_one = {"processes": []}, {"processes": [f"17 {name}"]}
     assert residue.diff(open_one, idle) == []
     assert residue.diff(idle, open_one) == [f"processes: + 17 {name}"]
+
+
+def test_an_empty_control_group_may_go_but_none_may_come():
+    without, with_one = {"control groups": []}, {"control groups": ["/sys/fs/cgroup/memory/somebody"]}
+    assert residue.diff(with_one, without) == []
+    assert residue.diff(without, with_one) == ["control groups: + /sys/fs/cgroup/memory/somebody"]
