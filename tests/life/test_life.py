@@ -11,9 +11,6 @@ import pytest
 import residue
 from topologies import Topology, becomes, kill_tree, sh
 
-IMAGE = "{.spec.template.spec.containers[0].image}"
-NODE_OF = "{.items[*].spec.nodeName}"
-
 
 def changes(before: residue.Snapshot, busy: Topology | None = None) -> list[str]:
     """What is different on this machine. Of a topology that is up, files change and SSH connections end meanwhile."""
@@ -91,75 +88,6 @@ def test_a_node_that_was_stopped_is_started_and_check_mode_does_not_wait_for_it(
     assert a.up().changed == {}
 
 
-def test_a_node_that_is_added_joins_and_the_others_go_on(a: Topology):
-    before = a.starts("cp1", "w1")
-    a.add("w2")
-    told = a.up("--check", "--diff")
-    assert set(told.changed) == {"host.life-a", "w2.life-a"}
-    assert "kubeadm join" in told.output
-    assert set(a.up().changed) == {"host.life-a", "w2.life-a"}
-    assert a.members() == {"cp1": "True", "w1": "True", "w2": "True"}
-    assert a.starts("cp1", "w1") == before
-    a.play(["playbooks/verify.yml"])  # its pods reach and are reached; every node has its route, FDB and neighbour
-    assert a.up().changed == {}
-
-
-@pytest.fixture(scope="module")
-def moving(topologies: dict[str, Topology]) -> str:
-    """A pod on w2 that its controller wants to run somewhere."""
-    a = topologies["life-a"]
-    image = a.kubectl("get", "daemonset", "--namespace=reftopo-verify", "a", f"--output=jsonpath={IMAGE}")
-    a.kubectl("cordon", "w1")
-    a.kubectl("create", "deployment", "moving", f"--image={image}", "--", "/agnhost", "pause")
-    a.kubectl("rollout", "status", "deployment/moving", "--timeout=60s")
-    a.kubectl("uncordon", "w1")
-    assert a.kubectl("get", "pods", "--selector=app=moving", f"--output=jsonpath={NODE_OF}") == "w2"
-    return "deployment/moving"
-
-
-def test_a_removal_is_predicted_and_killed_on_its_way(a: Topology, moving: str):
-    a.take_out("w2")
-    told = a.up("--check", "--diff")
-    assert set(told.changed) == {"host.life-a"}
-    for words in ("is drained, leaves the cluster and is removed", "default/moving-", a.container("w2"), a.link("w2")):
-        assert words in told.output
-    assert a.members()["w2"] == "True"
-    with a.started((a.folder("w2") / "leaving").exists):
-        pass
-
-
-def test_then_it_is_ended_and_nothing_is_left_of_the_node(a: Topology, moving: str):
-    before = a.starts("cp1")
-    a.up()
-    assert a.members() == {"cp1": "True", "w1": "True"}
-    assert a.starts("cp1") == before
-    a.kubectl("rollout", "status", moving, "--timeout=60s")
-    assert a.kubectl("get", "pods", "--all-namespaces", "--field-selector=spec.nodeName=w2", "--output=name") == ""
-    assert not a.folder("w2").exists()
-    assert a.container("w2") not in sh("podman", "ps", "--all", "--format={{.Names}}") + sh("ip", "netns", "list")
-    a.play(["playbooks/verify.yml"])  # no node has a route, neighbour or FDB entry of it
-    a.kubectl("delete", moving, "--cascade=foreground")
-    assert a.up().changed == {}
-
-
-@pytest.mark.parametrize("backend", ["udp", "host-gw", "vxlan"])
-def test_another_backend_takes_over_and_nothing_is_left_of_the_old(a: Topology, backend: str):
-    before = a.pods()
-    a.switch(backend)
-    members = {"host.life-a", "cp1.life-a", "w1.life-a"}
-    if backend == "udp":
-        told = a.up("--check", "--diff")
-        assert set(told.changed) == members
-        assert "switch cni.backend from 'vxlan' to 'udp'" in told.output
-    assert set(a.up().changed) == members
-    a.play(["playbooks/verify.yml"])  # no node has a device or route of another backend, and pods have this one's MTU
-    assert a.pods() == before
-
-
-def test_then_nothing_is_left_to_do_either(a: Topology):
-    assert a.up().changed == {}
-
-
 @pytest.fixture(scope="module")
 def neighbour(topologies: dict[str, Topology]) -> residue.Snapshot:
     """This machine while only life-a is up."""
@@ -186,17 +114,6 @@ def test_two_topologies_at_once(neighbour: residue.Snapshot, a: Topology, b: Top
     assert a.ready()
     b.play(["playbooks/verify.yml"])  # its services are translated by iptables, life-a's by nftables
     assert changes(neighbour, a) != []
-
-
-def test_kube_proxys_mode_changes_and_nothing_of_the_old_one_stays(b: Topology):
-    b.change("proxy_mode: iptables", "proxy_mode: nftables")
-    told = b.up("--check", "--diff")
-    assert set(told.changed) == {"cp1.life-b", "w1.life-b"}
-    for words in ("-    mode: iptables", "+    mode: nftables", "record /etc/kubernetes/reftopo/member.json"):
-        assert words in told.output
-    assert set(b.up().changed) == {"cp1.life-b", "w1.life-b"}
-    b.play(["playbooks/verify.yml"])  # in one mode alone: no chain of iptables is left on any node
-    assert b.up().changed == {}
 
 
 def test_a_join_that_was_interrupted_when_the_node_was_ready_already(b: Topology):
