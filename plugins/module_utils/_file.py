@@ -9,6 +9,7 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import os
+import typing as t
 
 
 def read_text(path: str) -> str | None:
@@ -31,3 +32,11 @@ def write_whole(path: str, content: str | bytes, mode: int = 0o666) -> None:
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
     os.replace(temporary, path)
+
+
+def diffs(paths: t.Iterable[str], before: t.Mapping[str, str], after: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
+    """Files that are written as a module's ``diff`` has them, of their contents by path."""
+    return [
+        {"before_header": path, "after_header": path, "before": before.get(path, ""), "after": after[path]}
+        for path in paths
+    ]

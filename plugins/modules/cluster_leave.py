@@ -17,13 +17,7 @@ description:
   - The machines themselves are left alone; M(reftopo.lab.container_nodes) and M(reftopo.lab.vm_nodes) remove them.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    platforms: posix
+  - reftopo.lab.attributes
 options:
   nodes:
     description: Names of the nodes. One that is no member any more is no error.

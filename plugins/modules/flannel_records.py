@@ -16,13 +16,7 @@ description:
   - In check mode, where etcd does not run yet, there are no records.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    platforms: posix
+  - reftopo.lab.attributes
 options:
   endpoint:
     description: etcd's URL.

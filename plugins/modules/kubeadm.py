@@ -22,14 +22,10 @@ description:
     routes are there, removes what is left of the old one, and gives pods that run the new MTU.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
+  - reftopo.lab.attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
-    support: full
     details: Files given as O(secrets) are named, their contents are not shown.
-  platform:
-    platforms: posix
 options:
   role:
     description: What the machine is in the cluster.
@@ -92,6 +88,7 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._file import diffs
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_apply import Applier, observe
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import CONFIG, Desired, KubeadmError, plan
 
@@ -122,16 +119,8 @@ def main() -> None:
     except KubeadmError as error:
         module.fail_json(msg=str(error), commands=applier.commands)
     described = [f"{step.action} {step.subject}" for step in steps]
-    diff = [
-        {
-            "before_header": step.subject,
-            "after_header": step.subject,
-            "before": observed.files.get(step.subject, ""),
-            "after": desired.files[step.subject],
-        }
-        for step in steps
-        if step.action == "write" and step.subject in desired.files
-    ]
+    written = [step.subject for step in steps if step.action == "write" and step.subject in desired.files]
+    diff = diffs(written, observed.files, desired.files)
     diff.append({"prepared": "".join(f"{line}\n" for line in described)})
     module.exit_json(changed=bool(steps), steps=described, commands=applier.commands, diff=diff if steps else [])
 

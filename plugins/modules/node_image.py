@@ -19,13 +19,7 @@ description:
     leaves a folder C(*.partial) that the next one removes.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    platforms: posix
+  - reftopo.lab.attributes
 options:
   cache:
     description: The cache; the image goes to C(node-images/<key>) in it.

@@ -16,14 +16,10 @@ description:
     the module must run as.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
+  - reftopo.lab.attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
-    support: full
     details: Names the files, shows none.
-  platform:
-    platforms: posix
 options:
   owner:
     description: The topology's name, used as the keys' comment.

@@ -19,13 +19,7 @@ description:
     finds a pod's network not as they left it, or the pause container has ended, the pod is made anew.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    platforms: posix
+  - reftopo.lab.attributes
 options:
   network:
     description:

@@ -17,14 +17,10 @@ description:
     C(/var/lib/reftopo/units.json).
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
+  - reftopo.lab.attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
-    support: full
     details: Files given as O(secrets) are named, their contents are not shown.
-  platform:
-    platforms: posix
 options:
   units:
     description: The units by name, each with the text of its file in C(/etc/systemd/system).
@@ -77,6 +73,7 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._file import diffs
 from ansible_collections.reftopo.lab.plugins.module_utils._units import Applier, Desired, UnitError, observe, plan
 
 
@@ -102,16 +99,8 @@ def main() -> None:
     except UnitError as error:
         module.fail_json(msg=str(error), commands=applier.commands)
     described = [str(step) for step in steps]
-    diff = [
-        {
-            "before_header": step.subject,
-            "after_header": step.subject,
-            "before": observed.contents.get(step.subject, ""),
-            "after": desired.contents()[step.subject],
-        }
-        for step in steps
-        if step.action == "write" and step.subject not in desired.secrets
-    ]
+    written = [step.subject for step in steps if step.action == "write" and step.subject not in desired.secrets]
+    diff = diffs(written, observed.contents, desired.contents())
     diff.append({"prepared": "".join(f"{line}\n" for line in described)})
     module.exit_json(changed=bool(steps), steps=described, commands=applier.commands, diff=diff if steps else [])
 

@@ -26,13 +26,7 @@ description:
     interrupted one leaves a folder C(*.partial) that the next one removes.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    platforms: posix
+  - reftopo.lab.attributes
 options:
   cache:
     description: The cache; the image goes to C(vm-images/<key>) in it.

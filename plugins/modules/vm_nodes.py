@@ -25,14 +25,10 @@ description:
   - Must run as root.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
+  - reftopo.lab.attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
-    support: full
     details: Shows the nodes' states. Files are named, not shown.
-  platform:
-    platforms: posix
 options:
   owner:
     description: The topology's name; it is in the domains' metadata.
