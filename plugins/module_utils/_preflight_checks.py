@@ -75,7 +75,7 @@ def _needed_by(feature: str, topology: Data) -> str:
             return f"nodes.{name}.proxy_mode"
     if network and feature == BACKENDS[network["cni"]["backend"]].feature:
         return f"{section}.cni.backend"
-    if section in topology and feature == "nftables":
+    if "pod_network" in topology and feature == "nftables":
         return "pod_network"
     if feature in ("nftables", "iptables"):
         return "nodes" if any("cni" in node for node in topology["nodes"].values()) else "namespaces"

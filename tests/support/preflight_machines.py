@@ -4,8 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
-from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import Facts, Link, Machine, Trial
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
+    PROBLEM,
+    Check,
+    Facts,
+    Link,
+    Machine,
+    Trial,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_table import problems, table
 
 GIB = 1024**3
 
@@ -62,3 +71,10 @@ TWO_TOPOLOGIES = dataclasses.replace(
         "reftopo.other.cp1": Machine("other", True),
     },
 )
+
+
+def told_as_in(golden: Path, lines: list[Check]) -> None:
+    """A table is word for word that of a golden file; every problem in it has a fix, and nothing else has."""
+    assert f"{table(lines)}\n\n{problems('small', lines)}\n" == golden.read_text()
+    for line in lines:
+        assert bool(line.fix) == (line.verdict == PROBLEM), line
