@@ -12,7 +12,8 @@ import sys
 import tempfile
 import typing as t
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from command import run
+
 TOPOLOGY = "bench-data-plane"
 CLIENT, SERVER = "cp1", "w1"  # the nodes of the two pods, which are called like them
 LEFT, RIGHT = "left", "right"
@@ -36,14 +37,6 @@ cluster:
   cni: {{name: flannel, backend: {backend}}}
   proxy_mode: {mode}
 """
-
-
-def run(command: list[str], given: str | None = None) -> str:
-    """A command's output; its failure ends the benchmark with what it printed."""
-    done = subprocess.run(command, check=False, cwd=ROOT, input=given, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)[:300]} failed:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}")
-    return done.stdout
 
 
 class End(t.NamedTuple):

@@ -11,7 +11,8 @@ import sys
 import time
 import typing as t
 
-from lab import PORTS, End, mtu, run
+from command import run
+from lab import PORTS, End, mtu
 from processors import busy
 
 HERE = pathlib.Path(__file__).resolve().parent
