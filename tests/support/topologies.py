@@ -44,7 +44,6 @@ checks:
   between-nodes: {{mechanism: vxlan}}
   path-mtu-is-exact: {{mtu: exact}}
 """
-WORKER = "  w1: {role: worker, segment: lan}\n"
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def children(pid: int) -> t.Iterator[int]:
 
 @dataclass(frozen=True)
 class Topology:
-    """One topology of one control plane node and one worker, until others are added; its file is in ``inventory``."""
+    """One topology of one control plane node and one worker; its file is in ``inventory``."""
 
     name: str
     inventory: Path
@@ -106,26 +105,12 @@ class Topology:
 
     def write(self, text: str) -> None:
         """Write the topology's file, or write it anew."""
-        file = self.inventory / self.name / "topology.yml"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(text)
 
     @property
     def file(self) -> Path:
         return self.inventory / self.name / "topology.yml"
-
-    def add(self, node: str) -> None:
-        """Write one more worker into the file."""
-        self.file.write_text(self.file.read_text().replace(WORKER, WORKER + WORKER.replace("w1", node)))
-
-    def take_out(self, node: str) -> None:
-        """Remove a worker from the file."""
-        self.file.write_text(self.file.read_text().replace(WORKER.replace("w1", node), ""))
-
-    def switch(self, backend: str) -> None:
-        """Give the cluster another backend of flannel, and the check that goes with it."""
-        text = re.sub(r"(backend|mechanism): [a-z-]+", rf"\1: {backend}", self.file.read_text())
-        self.file.write_text(text)
 
     def command(self, playbooks: t.Iterable[str], *options: str) -> list[str]:
         return ["ansible-playbook", "-i", str(self.inventory), *playbooks, "-e", f"topology={self.name}", *options]
@@ -144,12 +129,6 @@ class Topology:
 
     def destroy(self, *options: str) -> Outcome:
         return self.play(DESTROY, *options)
-
-    def change(self, old: str, new: str) -> None:
-        """Replace something that is in the topology's file once."""
-        file = self.inventory / self.name / "topology.yml"
-        assert file.read_text().count(old) == 1
-        file.write_text(file.read_text().replace(old, new))
 
     def forget(self) -> None:
         """Remove the topology's file."""
@@ -216,18 +195,6 @@ class Topology:
         """The cluster's nodes, and whether they are Ready."""
         path = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
         return dict(line.split() for line in self.kubectl("get", "nodes", f"--output=jsonpath={path}").splitlines())
-
-    def pods(self) -> dict[str, str]:
-        """Every pod but flannel's, and since when its container runs."""
-        path = '{range .items[*]}{.metadata.name} {.status.containerStatuses[0].state.running.startedAt}{"\\n"}{end}'
-        words = ("--all-namespaces", "--field-selector=metadata.namespace!=kube-flannel", f"--output=jsonpath={path}")
-        return dict(line.split() for line in self.kubectl("get", "pods", *words).splitlines())
-
-    def starts(self, *nodes: str) -> list[str]:
-        """When each node and its kubelet were started."""
-        seen = sh("podman", "inspect", "--format={{.Name}} {{.State.StartedAt}}", *map(self.container, nodes))
-        kubelet = ("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "kubelet")
-        return [*seen.splitlines(), *(sh("podman", "exec", self.container(node), *kubelet) for node in nodes)]
 
 
 def kill_tree(pid: int) -> None:
