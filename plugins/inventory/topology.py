@@ -21,6 +21,8 @@ description:
     C(reftopo_cache_dir); each node has C(reftopo_node), its own part of the compiled topology.
   - An invalid file is a warning, so that other topologies stay usable. It adds C(host.<name>) in C(<name>_host) and no
     other host. C(reftopo_topology_errors) is then a list of C(path), C(problem) and C(fix), on which playbooks stop.
+  - For a node whose C(provider) is V(auto) the kernel features that it needs are tried, in namespaces that end with the
+    trial. C(provider_why) of the compiled node tells what came of it.
   - What C(ip address) and C(ip route) tell of this machine is compared with the topology's networks. Links and
     routes of topologies that are up do not count.
 requirements:
@@ -40,9 +42,11 @@ options:
     env:
       - name: REFTOPO_CACHE
   provider:
-    description: What nodes are made of whose C(provider) the topology's file does not say.
+    description:
+      - What nodes are made of whose C(provider) the topology's file does not say.
+      - With V(auto) a node is a container where this machine's kernel has what the node needs, else a virtual machine.
     type: str
-    choices: [container, vm]
+    choices: [auto, container, vm]
     default: container
     env:
       - name: REFTOPO_PROVIDER
@@ -69,6 +73,8 @@ import typing as t
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import PreflightError
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import try_features
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied, occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import group_name
@@ -89,6 +95,20 @@ except ImportError as error:
 def occupied_here() -> list[Occupied]:
     """The networks in use on this machine, asked once for all topologies of a run."""
     return occupied(_ip("address"), _ip("route", "show", "table", "all"))
+
+
+@functools.cache
+def lacking_here(features: frozenset[str]) -> dict[str, str]:
+    """Which kernel features this machine lacks, with what trying them told; raises PreflightError or OSError.
+
+    A user other than root tries them in a user namespace: what needs a module that only root can load is lacking then.
+    """
+    return {name: trial.detail for name, trial in try_features(_run, features).items() if trial.works is False}
+
+
+def _run(command: list[str]) -> tuple[int, str, str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return done.returncode, done.stdout, done.stderr
 
 
 def _ip(*words: str) -> list[dict[str, t.Any]]:
@@ -116,7 +136,8 @@ class InventoryModule(BaseInventoryPlugin):
         self.set_options()
         file = pathlib.Path(path).absolute()
         folder = file.parent.name
-        topology, problems = validate(file.read_bytes(), folder, self._occupied(), self.get_option("provider"))
+        provider = self.get_option("provider")
+        topology, problems = validate(file.read_bytes(), folder, self._occupied(), provider, self._lacking)
         if problems:
             self._add_invalid(folder, problems)
         else:
@@ -128,6 +149,13 @@ class InventoryModule(BaseInventoryPlugin):
         except (OSError, ValueError, subprocess.SubprocessError) as failure:
             self.display.warning(f"cannot tell which networks this machine uses, so overlaps go unnoticed: {failure}")
             return []
+
+    def _lacking(self, features: frozenset[str]) -> dict[str, str] | None:
+        try:
+            return lacking_here(features)
+        except (OSError, PreflightError, subprocess.SubprocessError) as failure:
+            self.display.warning(f"cannot tell what this machine's kernel has: {failure}")
+            return None
 
     def _add_invalid(self, name: str, problems: list[Problem]) -> None:
         self._add_host_of(name)

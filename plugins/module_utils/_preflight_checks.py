@@ -34,11 +34,21 @@ def topology_errors(errors: t.Iterable[Data]) -> list[Check]:
 
 def checks(facts: Facts, topology: Data) -> list[Check]:
     """Every line of the table for a compiled topology, in the order in which things are built."""
-    lines = [*features(facts, topology), *commands(facts, topology), *capabilities(facts, topology)]
+    lines = [*providers(topology), *features(facts, topology)]
+    lines += [*commands(facts, topology), *capabilities(facts, topology)]
     if topology["nodes"]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
     lines += [*links(facts, topology), *machines(facts, topology), *members(facts, topology)]
     return [*lines, *subnets(facts, topology)]
+
+
+def providers(topology: Data) -> list[Check]:
+    """A line for each node whose provider was left to be chosen: which, and why."""
+    return [
+        Check(f"provider of {name}", f"nodes.{name}.provider", f"{node['provider']}: {node['provider_why']}")
+        for name, node in topology["nodes"].items()
+        if "provider_why" in node
+    ]
 
 
 def features(facts: Facts, topology: Data) -> list[Check]:

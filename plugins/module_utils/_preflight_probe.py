@@ -9,6 +9,7 @@ process, even when it is killed. Only a module that the kernel loads by itself o
 
 from __future__ import annotations
 
+import os
 import shlex
 import typing as t
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ def try_features(run: Run, needs: t.Iterable[str]) -> dict[str, Trial]:
     Raises PreflightError when the trials themselves did not work.
     """
     known = [name for name in needs if name in FEATURES]
-    rc, stdout, stderr = run(["unshare", "--mount", "--net", "sh", "-c", script(known)])
+    rc, stdout, stderr = run(["unshare", *_namespaces(), "sh", "-c", script(known)])
     if rc:
         raise PreflightError(f"No scratch namespace for the kernel's features: {stderr.strip()}. Are you root?")
     trials = parse(stdout)
@@ -123,3 +124,8 @@ def try_features(run: Run, needs: t.Iterable[str]) -> dict[str, Trial]:
     if control is None or control.works or set(trials) != set(known):
         raise PreflightError(f"The trial of the kernel's features cannot be believed: {stdout.strip()}")
     return trials
+
+
+def _namespaces() -> list[str]:
+    """Those of the trial; another user than root is root in a user namespace of its own (user_namespaces(7))."""
+    return ["--mount", "--net", *(["--user", "--map-root-user"] if os.geteuid() else [])]

@@ -14,14 +14,11 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
     BACKENDS,
     device_name,
-    pod_network,
     with_defaults,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import (
     DEFAULT_SCHEDULER,
-    FEATURES,
     IPVS,
-    flannel_tables,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
@@ -40,6 +37,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import
     netns_name,
     port_name,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_needs import needs
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment
 
 try:
@@ -82,7 +80,7 @@ def compile_topology(topology: Data) -> Data:
     state = link_state(compiled)
     compiled["checks"] = {key: _check(check, state) for key, check in topology["checks"].items()}
     compiled["link_state"] = state
-    compiled["needs"] = _needs(compiled)
+    compiled["needs"] = needs(compiled)
     return compiled
 
 
@@ -142,7 +140,7 @@ def _namespace(topology: str, name: str, given: Data) -> Data:
 
 
 def _node(topology: Data, name: str, node: Data) -> Data:
-    given = {key: node[key] for key in ("role", "cni", "pods") if key in node}
+    given = {key: node[key] for key in ("role", "cni", "pods", "provider_why") if key in node}
     if "pod_network" in topology:
         given["cni"] = FLANNEL_PODS
     if "cluster" in topology:
@@ -216,25 +214,3 @@ def _check(check: Data, state: Data) -> Data:
     if "change" in check.get("break", {}):
         compiled["break"] = {**check["break"], "link_state": merge_patch(state, check["break"]["change"])}
     return compiled
-
-
-def _needs(compiled: Data) -> list[str]:
-    """The kernel features that preflight must try on this host; what runs in virtual machines needs their kernel."""
-    needs = {"netns", "veth"} if compiled["link_state"]["namespaces"] else set()
-    needs |= {segment["kind"] for segment in compiled["segments"].values()}
-    needs |= {"tun" for node in compiled["nodes"].values() if node["provider"] == "vm"}  # a tap is tun's other mode
-    links = [link for body in compiled["link_state"]["namespaces"].values() for link in body["links"].values()]
-    # What is not valid comes by here as well: link_state itself tells what is wrong with it.
-    needs |= {link["kind"] for link in links if isinstance(link, dict) and "kind" in link}
-    if any("nat" in namespace for namespace in compiled["namespaces"].values()):
-        needs.add("nftables")
-    here = [node for node in compiled["nodes"].values() if node["provider"] == "container"]
-    plugins = [plugin for node in here for plugin in node.get("cni", {}).get("plugins", ())]
-    # The CNI plugin bridge masquerades by iptables unless it is told otherwise.
-    needs |= {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
-    network = pod_network(compiled)
-    if network and here:
-        needs |= {feature for node in here for feature in FEATURES.get(node.get("proxy_mode", ""), ())}
-        # Without kube-proxy it is flannel alone that has rules.
-        needs |= {flannel_tables(network.get("proxy_mode", "nftables")), BACKENDS[network["cni"]["backend"]].feature}
-    return sorted(needs - {""})

@@ -14,6 +14,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pod_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_provider import Lacking, choose
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_checks import check_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_cluster import cluster_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_interfaces import (
@@ -26,7 +27,11 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_pod_ne
 
 
 def validate(
-    text: str | bytes, folder: str, host: t.Sequence[Occupied], provider: str = "container"
+    text: str | bytes,
+    folder: str,
+    host: t.Sequence[Occupied],
+    provider: str = "container",
+    lacking: Lacking = lambda dummy: None,
 ) -> tuple[dict[str, t.Any], list[Problem]]:
     """The topology with its defaults, and everything that is wrong with it.
 
@@ -34,6 +39,7 @@ def validate(
     :param folder: the name of the file's folder, which must be the topology's
     :param host: the networks that are in use on the machine that will carry the topology
     :param provider: what nodes are made of that do not say it themselves
+    :param lacking: what of some features the kernel of that machine lacks; asked only for nodes whose provider is auto
     :returns: the topology, fit for compiling only if the list of problems is empty; the problems
     """
     data, problems = load(text)
@@ -53,8 +59,11 @@ def validate(
         *check_problems(topology),
     ]
     problems += sorted(mistakes, key=_section)
-    # What link_state says can only be told of a topology that is right otherwise.
-    return topology, problems or list(link_state_problems(compile_topology(topology)))
+    # What a node needs, and what link_state says, can only be told of a topology that is right otherwise.
+    if problems:
+        return topology, problems
+    topology = choose(topology, lacking)
+    return topology, list(link_state_problems(compile_topology(topology)))
 
 
 def _section(problem: Problem) -> int:

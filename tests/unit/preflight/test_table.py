@@ -97,6 +97,15 @@ WITHOUT_IPVS = dataclasses.replace(
         "ipvs": Trial(False, "modprobe: FATAL: Module ip_vs not found in directory /lib/modules/6.12.0"),
     },
 )
+# Nodes whose provider was left to be chosen.
+CHOSEN = {
+    **VMS,
+    "nodes": {
+        **VMS["nodes"],
+        "w1": {**VMS["nodes"]["w1"], "provider_why": "this machine's kernel lacks ipvs (Module ip_vs not found)"},
+        "w2": {**VMS["nodes"]["w2"], "provider_why": "this machine's kernel lacks nothing of what it needs: vxlan"},
+    },
+}
 
 CASES = {
     "good": checks(GOOD, TOPOLOGY),
@@ -108,6 +117,7 @@ CASES = {
     "two-topologies": checks(TWO_TOPOLOGIES, TOPOLOGY),
     "pods-by-hand": checks(dataclasses.replace(GOOD, cpus=1), BY_HAND),
     "vms": checks(WITH_QEMU, VMS),
+    "providers-chosen": checks(WITH_QEMU, CHOSEN),
     "vms-in-the-way": checks(VMS_IN_THE_WAY, VMS),
     "vms-without-qemu": checks(dataclasses.replace(WITH_QEMU, versions=GOOD.versions, installable=False), VMS),
     "ipvs": checks(WITHOUT_IPVS, IPVS),

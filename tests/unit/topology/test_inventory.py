@@ -137,6 +137,41 @@ def test_a_host_without_iproute2_is_told(inventory, tmp_path):
     assert "n1.t-pair" in json.loads(done.stdout)["_meta"]["hostvars"]
 
 
+CLUSTER = """
+cluster:
+  kubernetes: v1.37.2
+  pod_cidr: 10.244.0.0/16
+  service_cidr: 10.96.0.0/16
+  cni: {name: flannel, backend: vxlan}
+"""
+# What a kernel without VXLAN says, a trial that says that all is there (its control too), and none at all.
+TRIALS = {
+    "vm: this machine's kernel lacks vxlan (Unknown device type.)": (
+        "printf 'control fails no\\nvxlan fails Unknown device type.\\nnftables works\\n'"
+    ),
+    "container: what this machine's kernel has could not be tried": (
+        "printf 'control works\\nvxlan works\\nnftables works\\n'"
+    ),
+    "container: this machine's kernel lacks nothing of what it needs: nftables, vxlan": (
+        "printf 'control fails no\\nvxlan works\\nnftables works\\n'"
+    ),
+}
+
+
+@pytest.mark.parametrize("expected", TRIALS)
+def test_auto_asks_this_machines_kernel(inventory, tmp_path, expected):
+    for name, script in {"unshare": TRIALS[expected], "ip": "echo '[]'"}.items():
+        fake = tmp_path / "bin" / name
+        fake.parent.mkdir(exist_ok=True)
+        fake.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        fake.chmod(0o755)
+    text = VALID.replace("role: worker", "role: worker, provider: auto") + CLUSTER
+    done = inventory("--list", path=f"{tmp_path}/bin:/usr/bin:/bin", t_pair=text)
+    node = json.loads(done.stdout)["_meta"]["hostvars"]["n2.t-pair"]["reftopo_node"]
+    assert f"{node['provider']}: {node['provider_why']}" == expected
+    assert ("cannot be believed" in done.stderr) == ("could not be tried" in expected)
+
+
 def test_a_missing_library_is_named(inventory, tmp_path, monkeypatch):
     (tmp_path / "netaddr.py").write_text("raise ImportError('No module named netaddr')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

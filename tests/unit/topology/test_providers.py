@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
@@ -67,3 +68,61 @@ def test_flannel_masquerades_as_the_clusters_mode_does(flannel_vxlan):
     result = compiled(yaml.safe_dump(topology))
     assert result["cluster"]["proxy_scheduler"] == "lc"
     assert {"iptables", "nftables"} <= set(result["needs"])
+
+
+# What the kernel lacks (None: that could not be tried), and what becomes of nodes in the modes nftables and ipvs.
+LACKING = {
+    "nothing": (
+        {},
+        ("container", "this machine's kernel lacks nothing of what it needs: nftables, vxlan"),
+        ("container", "this machine's kernel lacks nothing of what it needs: iptables, ipvs, nftables, vxlan"),
+    ),
+    "what one needs": (
+        {"ipvs": "no ip_vs", "ipip": "no ipip"},
+        ("container", "this machine's kernel lacks nothing of what it needs: nftables, vxlan"),
+        ("vm", "this machine's kernel lacks ipvs (no ip_vs)"),
+    ),
+    "what both need": (
+        {"vxlan": "no vxlan", "ipvs": "no ip_vs"},
+        ("vm", "this machine's kernel lacks vxlan (no vxlan)"),
+        ("vm", "this machine's kernel lacks ipvs (no ip_vs), vxlan (no vxlan)"),
+    ),
+    "untried": (
+        None,
+        ("container", "what this machine's kernel has could not be tried"),
+        ("container", "what this machine's kernel has could not be tried"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LACKING)
+def test_auto_is_a_container_where_the_kernel_has_what_the_node_needs(flannel_vxlan, case):
+    lacking, first, second = LACKING[case]
+    data = yaml.safe_load(flannel_vxlan)
+    data["nodes"]["w1"] = {**data["nodes"]["w1"], "provider": "auto"}
+    data["nodes"]["w2"] = {**data["nodes"]["w2"], "provider": "auto", "proxy_mode": "ipvs"}
+    asked: list[frozenset[str]] = []
+    topology, problems = validate(
+        yaml.safe_dump(data), "flannel-vxlan", [], lacking=lambda features: asked.append(features) or lacking
+    )
+    assert problems == []
+    assert asked == [{"iptables", "ipvs", "nftables", "vxlan"}]
+    nodes = compile_topology(topology)["nodes"]
+    assert [(nodes[name]["provider"], nodes[name]["provider_why"]) for name in ("w1", "w2")] == [first, second]
+    assert nodes["cp1"]["provider"] == "container"
+    assert "provider_why" not in nodes["cp1"]
+
+
+def test_no_kernel_is_asked_when_every_provider_is_said(flannel_vxlan):
+    def asked(features: frozenset[str]) -> dict[str, str]:
+        raise AssertionError(features)
+
+    assert validate(flannel_vxlan, "flannel-vxlan", [], lacking=asked)[1] == []
+
+
+def test_a_node_without_a_cluster_needs_what_its_plugins_masquerade_by(root):
+    text = (root / "inventories/pod-anatomy/topology.yml").read_text(encoding="utf-8")
+    topology, problems = validate(text, "pod-anatomy", [], "auto", lambda features: dict.fromkeys(features, "none"))
+    assert problems == []
+    whys = {node["provider_why"] for node in topology["nodes"].values()}
+    assert whys == {"this machine's kernel lacks nftables (none)"}

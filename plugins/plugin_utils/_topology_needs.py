@@ -1,0 +1,40 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel features that a topology takes, by the names that preflight tries. PRIVATE to the collection. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES, flannel_tables
+
+Data = dict[str, t.Any]
+
+
+def needs(compiled: Data) -> list[str]:
+    """The kernel features that preflight must try on this host; what runs in virtual machines needs their kernel."""
+    features = {"netns", "veth"} if compiled["link_state"]["namespaces"] else set()
+    features |= {segment["kind"] for segment in compiled["segments"].values()}
+    features |= {"tun" for node in compiled["nodes"].values() if node["provider"] == "vm"}  # a tap is tun's other mode
+    links = [link for body in compiled["link_state"]["namespaces"].values() for link in body["links"].values()]
+    # What is not valid comes by here as well: link_state itself tells what is wrong with it.
+    features |= {link["kind"] for link in links if isinstance(link, dict) and "kind" in link}
+    if any("nat" in namespace for namespace in compiled["namespaces"].values()):
+        features.add("nftables")
+    here = [node for node in compiled["nodes"].values() if node["provider"] == "container"]
+    return sorted(features.union(*(node_needs(compiled, node) for node in here)))
+
+
+def node_needs(topology: Data, node: Data) -> set[str]:
+    """What the pods, tunnels and services of a node take of the kernel it runs on; of any valid topology."""
+    plugins = node.get("cni", {}).get("plugins", ())
+    # The CNI plugin bridge masquerades by iptables unless it is told otherwise.
+    features = {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
+    if network := pod_network(topology):
+        mode = network.get("proxy_mode", "")
+        # Without kube-proxy it is flannel alone that has rules.
+        features |= {flannel_tables(mode or "nftables"), BACKENDS[network["cni"]["backend"]].feature}
+        features.update(FEATURES.get(node.get("proxy_mode", mode), ()))
+    return features - {""}
