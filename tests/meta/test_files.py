@@ -100,3 +100,9 @@ def test_the_checks_find_what_they_look_for(tmp_path: Path):
     assert cycles(tmp_path) == [str(tmp_path / "loop")]
     (tmp_path / "tasks.yml").write_text("- name: x\n  become: false\n")
     assert weak_become([Path("a.py"), Path("tasks.yml")], tmp_path) == ["tasks.yml"]
+
+
+def test_every_topology_has_its_molecule_scenario():
+    scenarios = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
+    topologies = {path.parent.name for path in (ROOT / "inventories").glob("*/topology.yml")}
+    assert scenarios - {"default"} | {"flannel-vxlan"} == topologies
