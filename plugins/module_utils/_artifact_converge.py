@@ -176,9 +176,10 @@ def _assemble(shop: Workshop, plan: Plan) -> dict[str, t.Any]:
 
 
 def _packages(shop: Workshop, plan: Plan) -> dict[str, str]:
-    """Versions of the Debian packages in the images, by name."""
+    """Versions of the Debian packages in the images, by name; of a package in several layers, that of the first."""
+    packages: dict[str, str] = {}
     for item in plan.items:
         if item.kind == "debian":
             with open(shop.output(item, "packages.json"), encoding="utf-8") as stream:
-                return json.load(stream)
-    return {}
+                packages = {**json.load(stream), **packages}
+    return packages

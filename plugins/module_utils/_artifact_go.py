@@ -125,3 +125,45 @@ def build_module(run: Run, go: Go, cache: str, build: Build) -> None:
     checked(run, what, command, cwd=build.folder, environ_update=environment)
     for made, wanted in module.rename.items():
         os.rename(os.path.join(build.target, made), os.path.join(build.target, wanted))
+    if module.files:
+        find = [go.program, "list", "-m", "-f", "{{.Dir}}", module.path]
+        root = checked(run, f"Finding {module.path}", find, cwd=build.folder, environ_update=environment).strip()
+        take_files(module, root, build.target)
+
+
+def take_files(module: Module, root: str, target: str) -> None:
+    """Copy a module's files from its folder ``root`` to ``target``, without the lines that are left out.
+
+    Raises:
+        ArtifactError: a line that is to be left out is not there, so the module is not what the lock was written for.
+    """
+    for name, path in module.files.items():
+        source, copy = os.path.join(root, path), os.path.join(target, name)
+        if os.path.isdir(source):
+            shutil.copytree(source, copy, copy_function=_copy)
+        else:
+            _copy(source, copy)
+    for name, patterns in module.leave_out.items():
+        _leave_out(module, name, patterns, target)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file and make it executable: Go's module cache has no modes, scripts need one, the others do not mind.
+
+    https://go.dev/ref/mod#zip-files
+    """
+    shutil.copyfile(source, target)
+    os.chmod(target, 0o755)
+
+
+def _leave_out(module: Module, name: str, patterns: t.Sequence[str], target: str) -> None:
+    with open(os.path.join(target, name), encoding="utf-8") as stream:
+        lines = stream.readlines()
+    for pattern in patterns:
+        kept = [line for line in lines if not re.search(pattern, line)]
+        if kept == lines:
+            where = f"modules.{module.name}.leave_out.{name}"
+            raise ArtifactError(f"{where}: no line has {pattern}. Look at what {module.version} has there.")
+        lines = kept
+    with open(os.path.join(target, name), "w", encoding="utf-8") as stream:
+        stream.writelines(lines)

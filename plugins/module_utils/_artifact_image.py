@@ -15,7 +15,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_run import Run, checked
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import key_of
 
-DEBIAN_IMAGE = "localhost/reftopo/debian"  # what our Containerfiles call the image of files/images/debian
+LAYER_IMAGE = "localhost/reftopo/{}"  # what our Containerfiles call a layer of Debian packages
 INDEXES = ("apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)")
 LEFT_OUT = (
     *("etc/apt", "var/lib/apt", "var/cache/apt"),  # name the mirror
@@ -41,13 +41,16 @@ def debian_sources(run: Run, suite: str) -> list[str]:
 
 
 def debian_command(debian: Debian, sources: t.Sequence[str], tar: str, packages: str) -> list[str]:
-    """mmdebstrap that only unpacks packages, and writes the names of their files to ``packages``.
+    """mmdebstrap that only unpacks packages, writes the names of their files to ``packages``, and checks digests.
 
     With --variant=extract no script of a package runs, and of the hooks only this kind. mmdebstrap cannot clean up
     after apt then, as apt's files are gone. Devices are left out too: the container engine makes them.
     """
+    digests = "".join(f"{digest}  {name}\n" for name, digest in sorted(debian.sha256.items()))
+    check = f'cd "$1"/var/cache/apt/archives && printf %s {shlex.quote(digests)} | sha256sum --check --quiet >&2'
     hooks = [
         f'ls "$1"/var/cache/apt/archives > {shlex.quote(packages)}',
+        *([check] if digests else []),
         f'cd "$1" && rm -rf {" ".join(LEFT_OUT)}',
         *(f'ln -sf {target} "$1"{path}' for path, target in sorted(debian.links.items())),
     ]
@@ -60,12 +63,15 @@ def debian_command(debian: Debian, sources: t.Sequence[str], tar: str, packages:
 
 
 def make_debian(run: Run, debian: Debian, target: str) -> None:
-    """Debian packages as ``debian.tar``, and ``packages.json``: their versions, by name."""
+    """Debian packages as ``debian.tar``, and ``packages.json``: their versions, by name.
+
+    Where the lock has digests, those packages are what images take files of; the others only came with them.
+    """
     sources, listed = debian_sources(run, debian.suite), os.path.join(target, "packages")
     command = debian_command(debian, sources, os.path.join(target, "debian.tar"), listed)
     checked(run, f"Unpacking Debian {debian.suite} packages", command, environ_update={"SOURCE_DATE_EPOCH": EPOCH})
     with open(listed, encoding="utf-8") as stream:
-        versions = package_versions(stream.read().split())
+        versions = package_versions(debian.sha256 or stream.read().split())
     with open(os.path.join(target, "packages.json"), "w", encoding="utf-8") as stream:
         json.dump(versions, stream, indent=1)
 
@@ -136,19 +142,22 @@ def _remove(folders: t.Iterable[str]) -> None:
 
 
 def build_image(podman: Podman, image: Image, folder: str, programs: t.Mapping[str, str], target: str) -> None:
-    """Build ``folder``'s Containerfile with programs (name: path) and write ``image.tar``."""
+    """Build ``folder``'s Containerfile with programs and files (name: path) and write ``image.tar``."""
     context = os.path.join(target, "context")
     os.mkdir(context)
     for name, path in programs.items():
-        os.link(path, os.path.join(context, name))
+        if os.path.isdir(path):
+            shutil.copytree(path, os.path.join(context, name), copy_function=os.link)
+        else:
+            os.link(path, os.path.join(context, name))
     podman.build(image.name, os.path.join(folder, "Containerfile"), context)
     podman.save(image.name, os.path.join(target, "image.tar"))
     shutil.rmtree(context)
 
 
-def build_debian(podman: Podman, folder: str, tar_folder: str) -> None:
-    """Build the image that others are FROM."""
-    podman.build(DEBIAN_IMAGE, os.path.join(folder, "Containerfile"), tar_folder)
+def build_debian(podman: Podman, debian: Debian, folder: str, tar_folder: str) -> None:
+    """Build a layer of Debian packages, which other images are FROM."""
+    podman.build(LAYER_IMAGE.format(debian.name), os.path.join(folder, "Containerfile"), tar_folder)
 
 
 def pull_image(podman: Podman, image: Image, reference: str, insecure: bool, target: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _artifact_fetch as fetch
 from ansible_collections.reftopo.lab.plugins.module_utils import _artifact_go as golang
@@ -29,7 +29,7 @@ class Workshop:
         python: interpreter with pip, to install a Go toolchain.
         waiting: told what another run makes that we wait for.
         podman: set while images are made.
-        debian_loaded: whether podman has the image that others are FROM.
+        layers: names of the layers of Debian packages that podman has.
     """
 
     run: Run
@@ -40,7 +40,7 @@ class Workshop:
     python: str
     waiting: t.Callable[[str], None]
     podman: images.Podman | None = None
-    debian_loaded: bool = False
+    layers: set[str] = field(default_factory=set)
 
     def output(self, item: Item, name: str) -> str:
         """Path of a file of an item that is made."""
@@ -81,10 +81,11 @@ def _debian(shop: Workshop, item: Item, target: str) -> None:
 
 def _image(shop: Workshop, item: Item, target: str) -> None:
     podman, folder = t.cast(images.Podman, shop.podman), os.path.join(shop.files, "images")
-    debian = item.params["debian"]
-    if debian and not shop.debian_loaded:
-        images.build_debian(podman, os.path.join(folder, "debian"), shop.store.item(debian.folder))
-        shop.debian_loaded = True
+    for layer in item.params["layers"]:
+        debian = layer.params["debian"]
+        if debian.name not in shop.layers:
+            images.build_debian(podman, debian, os.path.join(folder, "debian"), shop.store.item(layer.folder))
+            shop.layers.add(debian.name)
     programs = {program: shop.output(origin, program) for program, origin in item.params["programs"].items()}
     images.build_image(podman, item.params["image"], os.path.join(folder, item.name), programs, target)
 

@@ -8,8 +8,14 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_go import build_command
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_image import DEBIAN_IMAGE, debian_command
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, Binary, Image, Lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_image import debian_command
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import (
+    LAYER,
+    ArtifactError,
+    Binary,
+    Image,
+    Lock,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import key_of
 
 
@@ -71,12 +77,24 @@ class Sources:
 
 
 def plan_build(lock: Lock, sources: Sources, go_version: str, arch: str) -> Plan:
-    """The items of the source ``build``, in order: Go modules, the Debian layer, images."""
+    """The items of the source ``build``, in order: Go modules, layers of Debian packages, images."""
     modules = {m: _go_item(lock, sources, m, go_version, arch) for m in lock.modules}
-    debian = _debian_item(lock, arch)
-    images = {i.name: _built_image(i, modules, debian, sources) for i in lock.images.values()}
-    binaries = {b.name: modules[b.module] for b in lock.binaries.values()}
-    return _assemble("build", lock, [*modules.values(), debian, *images.values()], binaries, images)
+    layers = {name: _debian_item(lock, name, arch) for name in lock.debian if _used(lock, sources, name)}
+    images = {i.name: _built_image(i, modules, layers, sources) for i in lock.images.values()}
+    placed = {b.name: modules[b.module] for b in lock.placed.values()}
+    return _assemble("build", lock, [*modules.values(), *layers.values(), *images.values()], placed, images)
+
+
+def _used(lock: Lock, sources: Sources, layer: str) -> bool:
+    """Whether an image has a layer of Debian packages."""
+    return any(layer in LAYER.findall(_containerfile(image, sources)) for image in lock.images.values())
+
+
+def _containerfile(image: Image, sources: Sources) -> str:
+    text = sources.images.get(image.short, {}).get("Containerfile")
+    if text is None:
+        raise ArtifactError(f"images.{image.name}: there is no file images/{image.short}/Containerfile. Add it.")
+    return text
 
 
 def _go_item(lock: Lock, sources: Sources, name: str, go_version: str, arch: str) -> Item:
@@ -84,25 +102,24 @@ def _go_item(lock: Lock, sources: Sources, name: str, go_version: str, arch: str
     files = sources.go.get(name, {})
     if "go.mod" not in files:
         raise ArtifactError(f"modules.{name}: there is no file go/{name}/go.mod. Add it, or remove the module.")
-    key = key_of(build_command("go", module, ""), module.cgo, module.rename, files, go_version, arch)
+    taken = [module.path, module.files, module.leave_out] if module.files else []
+    key = key_of(build_command("go", module, ""), module.cgo, module.rename, files, go_version, arch, *taken)
     return Item("go", name, module.version, key, {"module": module})
 
 
-def _debian_item(lock: Lock, arch: str) -> Item:
-    key = key_of(debian_command(lock.debian, (), "", ""), arch)
-    return Item("debian", lock.debian.suite, "", key, {"debian": lock.debian})
+def _debian_item(lock: Lock, name: str, arch: str) -> Item:
+    debian = lock.debian[name]
+    return Item("debian", debian.suite, "", key_of(debian_command(debian, (), "", ""), arch), {"debian": debian})
 
 
-def _built_image(image: Image, modules: t.Mapping[str, Item], debian: Item, sources: Sources) -> Item:
-    files = sources.images.get(image.short, {})
-    text = files.get("Containerfile")
-    if text is None:
-        raise ArtifactError(f"images.{image.name}: there is no file images/{image.short}/Containerfile. Add it.")
-    base = [debian] if DEBIAN_IMAGE in text else []
+def _built_image(image: Image, modules: t.Mapping[str, Item], layers: t.Mapping[str, Item], sources: Sources) -> Item:
+    named = LAYER.findall(_containerfile(image, sources))
+    base = [item for name, item in layers.items() if name in named]
     programs = {program: modules[module] for program, module in image.programs.items()}
     base_files = sources.images["debian"] if base else {}
+    files = sources.images[image.short]
     key = key_of(image.name, files, base_files, sorted(i.key for i in programs.values()), [i.key for i in base])
-    params = {"image": image, "programs": programs, "debian": debian if base else None}
+    params = {"image": image, "programs": programs, "layers": base}
     return Item("image", image.short, image.tag, key, params, (*programs.values(), *base))
 
 
@@ -112,7 +129,7 @@ def plan_fetch(lock: Lock, source: str, locate: Locate) -> Plan:
     images = {i.name: _pulled_image(i, locate) for i in lock.images.values()}
     members = {
         b.name: _member_item(b, downloads[b.download] if b.download else images[str(b.image)])
-        for b in lock.binaries.values()
+        for b in lock.placed.values()
     }
     plan = _assemble(source, lock, [*downloads.values(), *images.values(), *members.values()], members, images)
     registries = {i.name.split("/", 1)[0] for i in lock.images.values()} if locate.registry else set()
@@ -181,20 +198,23 @@ def unpinned(lock: Lock) -> list[str]:
 
 
 def _assemble(
-    source: str, lock: Lock, items: t.Sequence[Item], binaries: t.Mapping[str, Item], images: t.Mapping[str, Item]
+    source: str, lock: Lock, items: t.Sequence[Item], placed: t.Mapping[str, Item], images: t.Mapping[str, Item]
 ) -> Plan:
-    """The plan of these items; each binary's item holds it as a file of its name, each image's as ``image.tar``."""
-    destinations = {b.name: b.destination for b in lock.binaries.values()}
+    """The plan of these items; what is placed on nodes is in its item under its name, each image as ``image.tar``."""
+    paths = {**{name: f"bin/{name}" for name in lock.binaries}, **{name: f"files/{name}" for name in lock.files}}
+    destinations = {b.name: b.destination for b in lock.placed.values()}
     key = key_of(source, [i.folder for i in items], destinations)
+    entries = {
+        name: {"path": paths[name], "version": placed[name].version, "destination": destination}
+        for name, destination in destinations.items()
+    }
     manifest = {
         "key": key,
         "source": source,
-        "binaries": {
-            name: {"path": f"bin/{name}", "version": binaries[name].version, "destination": destination}
-            for name, destination in destinations.items()
-        },
+        "binaries": {name: entries[name] for name in lock.binaries},
+        "files": {name: entries[name] for name in lock.files},
         "images": {i.name: {"path": f"images/{i.short}.tar"} for i in lock.images.values()},
     }
-    files = {f"bin/{name}": (item, name) for name, item in binaries.items()}
+    files = {paths[name]: (item, name) for name, item in placed.items()}
     files.update({f"images/{i.short}.tar": (images[i.name], "image.tar") for i in lock.images.values()})
     return Plan(key, items, files, manifest)

@@ -18,6 +18,7 @@ import os
 import shutil
 import typing as t
 
+WITH_DIGESTS = ("binaries", "files", "images")  # parts of the manifest
 CHUNK = 1 << 20  # bytes read at once
 
 
@@ -143,9 +144,9 @@ class Store:
                 stream.write(text)
 
     def complete(self, key: str, manifest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Write the manifest, with the digest of each binary and image, which are there; returns it."""
+        """Write the manifest, with the digest of all that it names, which is there; returns it."""
         folder = self.folder(key)
-        done = {**manifest, **{part: self._with_digests(folder, manifest[part]) for part in ("binaries", "images")}}
+        done = {**manifest, **{part: self._with_digests(folder, manifest[part]) for part in WITH_DIGESTS}}
         temporary = os.path.join(folder, f"manifest.json.{os.getpid()}")
         with open(temporary, "w", encoding="utf-8") as stream:
             json.dump(done, stream, indent=1, sort_keys=True)

@@ -178,16 +178,21 @@ def base_commands(recipe: Recipe, rootfs: str, mirror: str, options: t.Sequence[
 
 
 def image_commands(recipe: Recipe, base: str, rootfs: str) -> list[list[str]]:
-    """Commands that make ``rootfs`` from the packages, the binaries and the files of the role."""
+    """Commands that make ``rootfs`` from the packages, the artifacts and the files of the role."""
     binaries = [
         ["install", "-D", "--mode=0755", os.path.join(recipe.artifacts, entry["path"]), rootfs + entry["destination"]]
         for dummy, entry in sorted(recipe.manifest["binaries"].items())
+    ]
+    files = [
+        ["install", "-D", "--mode=0644", os.path.join(recipe.artifacts, entry["path"]), rootfs + entry["destination"]]
+        for dummy, entry in sorted(recipe.manifest.get("files", {}).items())
     ]
     # A node of a site with a mirror asks that for other images too: the folders' names are the registries'.
     mirror = ["cp", "--recursive", os.path.join(recipe.artifacts, "certs.d"), f"{rootfs}/etc/containerd/"]
     return [
         ["cp", "--archive", "--reflink=auto", base, rootfs],
         *binaries,
+        *files,
         ["cp", "--recursive", os.path.join(recipe.files, "rootfs", "."), rootfs],
         *([mirror] if recipe.manifest.get("source") == "mirror" else []),
         ["chroot", rootfs, "systemctl", "--quiet", "preset-all"],

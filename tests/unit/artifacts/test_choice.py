@@ -12,7 +12,8 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _artifact_converge as converge
 from ansible_collections.reftopo.lab.plugins.module_utils import _artifact_make as making
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_go import Go
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, Lock, parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, Lock
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import Locate, Sources
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import Store
 

@@ -103,6 +103,59 @@ def test_build_renames_and_keeps_to_the_cache(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["wanted"]
 
 
+FILES = {
+    "etc/run": "#!/bin/sh\n",
+    "etc/conf/a.cfg": "if x\n  y = 1;\nelse\n  y = 2;\naccept;\n",
+    "doc/a.yaml": "a: 1\n",
+}
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Path:
+    """A module in Go's module cache, where nothing is executable or can be written to."""
+    for name, text in FILES.items():
+        path = tmp_path / "cache/router" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o444)
+    return tmp_path / "cache/router"
+
+
+def take(router: Path, *left_out: str) -> Path:
+    target = router.parents[1] / "target"
+    target.mkdir()
+    files = {"etc": "etc", "a.yaml": "doc/a.yaml"}
+    module = Module("router", "v3", path="example.org/router", files=files, leave_out={"etc/conf/a.cfg": left_out})
+
+    def run(argv: list[str], **_options: Any) -> tuple[int, str, str]:
+        found = argv == ["go", "list", "-m", "-f", "{{.Dir}}", "example.org/router"]
+        return 0, f"{router}\n" if found else "", ""
+
+    golang.build_module(run, golang.Go("go", "go1.26.6"), "/cache", golang.Build(module, "/src", str(target)))
+    return target
+
+
+def test_files_of_a_module_are_taken(router: Path) -> None:
+    target = take(router)
+    assert {str(p.relative_to(target)): p.read_text() for p in target.rglob("*") if p.is_file()} == {
+        "etc/run": FILES["etc/run"],
+        "etc/conf/a.cfg": FILES["etc/conf/a.cfg"],
+        "a.yaml": FILES["doc/a.yaml"],
+    }
+    assert {path.stat().st_mode & 0o777 for path in target.rglob("*")} == {0o755}
+
+
+def test_lines_are_left_out(router: Path) -> None:
+    assert (take(router, "^if x", "y = ", "^else$") / "etc/conf/a.cfg").read_text() == "accept;\n"
+
+
+def test_a_line_that_is_not_there_cannot_be_left_out(router: Path) -> None:
+    with pytest.raises(ArtifactError) as error:
+        take(router, "y = ", "krt_tunnel")
+    where = "modules.router.leave_out.etc/conf/a.cfg"
+    assert str(error.value) == f"{where}: no line has krt_tunnel. Look at what v3 has there."
+
+
 def test_failed_build_says_how_to_see_it(tmp_path: Path) -> None:
     def run(_argv: list[str], **_options: Any) -> tuple[int, str, str]:
         return 1, "", "\n".join(f"line {number}" for number in range(40))

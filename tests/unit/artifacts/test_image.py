@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _artifact_image as image
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import Lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import Image, Lock
 
 BOOKWORM = """\
 Debian Debian http://mirror.example/debian/
@@ -44,13 +46,56 @@ def test_package_versions() -> None:
 
 
 def test_debian_command(lock: Lock) -> None:
-    command = image.debian_command(lock.debian, ["deb x y z"], "/out/debian.tar", "/out/packages")
+    command = image.debian_command(lock.debian["debian"], ["deb x y z"], "/out/debian.tar", "/out/packages")
     assert command[-3:] == ["trixie", "/out/debian.tar", "deb x y z"]
     assert "--include=nftables" in command
     assert '--extract-hook=ln -sf xtables-nft-multi "$1"/usr/sbin/iptables' in command
     (cleaning,) = (word for word in command if "rm -rf" in word)
     assert "etc/apt" in cleaning
     assert "etc/hostname" in cleaning
+
+
+def test_digests_of_packages_are_compared_before_the_packages_are_gone(lock: Lock) -> None:
+    pinned = dataclasses.replace(
+        lock.debian["debian"], sha256={"a_1+b1_amd64.deb": "ab" * 32, "b_1_amd64.deb": "cd" * 32}
+    )
+    hooks = [word for word in image.debian_command(pinned, (), "x", "y") if word.startswith("--extract-hook=")]
+    (check,) = (hook for hook in hooks if "sha256sum --check" in hook)
+    assert f"{'ab' * 32}  a_1+b1_amd64.deb\n{'cd' * 32}  b_1_amd64.deb\n" in check
+    assert hooks.index(check) < hooks.index(next(hook for hook in hooks if "rm -rf" in hook))
+
+
+@pytest.mark.parametrize(
+    ("sha256", "packages"), [({}, {"a": "1", "libc6": "2"}), ({"a_1_amd64.deb": "ab"}, {"a": "1"})]
+)
+def test_packages_that_only_came_with_pinned_ones_are_not_named(
+    lock: Lock, tmp_path: Path, sha256: dict[str, str], packages: dict[str, str]
+) -> None:
+    def run(_argv: list[str], **_options: Any) -> tuple[int, str, str]:
+        (tmp_path / "packages").write_text("a_1_amd64.deb\nlibc6_2_amd64.deb\nlock\n")
+        return 0, "", ""
+
+    image.make_debian(run, dataclasses.replace(lock.debian["debian"], sha256=sha256), str(tmp_path))
+    assert json.loads((tmp_path / "packages.json").read_text()) == packages
+
+
+def test_build_context_has_programs_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "made/etc").mkdir(parents=True)
+    (tmp_path / "made/etc/run").write_text("#!/bin/sh\n")
+    (tmp_path / "made/agent").write_text("ELF")
+    seen: list[str] = []
+
+    def run(argv: list[str], **_options: Any) -> tuple[int, str, str]:
+        if "build" in argv:
+            seen.extend(str(p.relative_to(argv[-1])) for p in sorted(Path(argv[-1]).rglob("*")))
+        return 0, "", ""
+
+    programs = {name: str(tmp_path / "made" / name) for name in ("agent", "etc")}
+    (tmp_path / "target").mkdir()
+    podman = image.Podman(run, "/home", "/run")
+    image.build_image(podman, Image("example.org/agent:v1"), "/files", programs, str(tmp_path / "target"))
+    assert seen == ["agent", "etc", "etc/run"]
+    assert list((tmp_path / "target").iterdir()) == []
 
 
 def test_store_of_podman_is_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

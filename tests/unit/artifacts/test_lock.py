@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_converge import read_sources
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import plan_build
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,11 +25,11 @@ CASES: dict[str, Change] = {
     "unknown-keys": lambda data: (
         data.update(extra=1),
         data["modules"]["tools"].update(flags=[]),
-        data["debian"].update(mirror="x"),
+        data["debian"]["debian"].update(mirror="x"),
     ),
     "missing-keys": lambda data: (data["toolchain"].pop("sha256"), data["binaries"]["tool"].pop("destination")),
     "wrong-types": lambda data: (
-        data["modules"]["tools"].update(cgo="yes", tags="a,b", symbols=["x"]),
+        data["modules"]["tools"].update(cgo="yes", tags="a,b", symbols=["x"], leave_out={"a": "b"}),
         data["downloads"]["tools"].update(sha256=1),
         data["images"].update({"example.org/agent:v1": "latest"}),
     ),
@@ -36,12 +37,19 @@ CASES: dict[str, Change] = {
         data["binaries"]["tool"].update(module="tols", download="nothing"),
         data["binaries"]["agent"].update(download="tools"),
         data["images"]["example.org/agent:v1"].update(programs={"agent": "none"}),
+        data["modules"]["tunnel"].update(files={"a": "b"}),
+        data["files"].update(note={"destination": "/note", "module": "tools"}),
     ),
     "digests": lambda data: (
         data["toolchain"].update(sha256=["short"]),
         data["downloads"]["tools"].update(sha256="AB" * 32),
         data["images"]["example.org/agent:v1"].update(digest="sha512:00"),
         data["images"]["example.org/sub/pause:3"].update(digest="00" * 32),
+        data["debian"]["debian"].update(sha256={"a_1_amd64.deb": "AB"}),
+    ),
+    "cnis": lambda data: (
+        data["images"]["example.org/agent:v1"].update(cni="calico"),
+        data["binaries"]["tool"].update(cni="flanel"),
     ),
     "image-names": lambda data: data["images"].update({"agent": {}, "example.net/x/pause:4": {}}),
 }
@@ -87,8 +95,9 @@ def test_containerfile_copies_what_the_image_holds(name: str) -> None:
     image = parse_lock(OWN).images[name]
     text = (FILES / "images" / image.short / "Containerfile").read_text()
     copied = [word for line in re.findall(r"^COPY (?!--)(.*) \S+$", text, re.M) for word in line.split()]
-    assert sorted(copied) == sorted(image.programs)
-    assert set(re.findall(r"^FROM (\S+)", text, re.M)) <= {"scratch", "localhost/reftopo/debian"}
+    assert set(copied) == set(image.programs)
+    layers = {f"localhost/reftopo/{layer}" for layer in OWN["debian"]}
+    assert set(re.findall(r"^FROM (\S+)", text, re.M)) <= {"scratch", *layers}
     assert "RUN" not in text
 
 

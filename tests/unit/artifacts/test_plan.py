@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, Lock, parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, Lock
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import (
     Locate,
     Plan,
@@ -50,6 +51,7 @@ def test_manifest_has_the_contract_s_form(lock: Lock, sources: Sources) -> None:
             "tool": {"path": "bin/tool", "version": "v1.2.3", "destination": "/usr/bin/tool"},
             "agent": {"path": "bin/agent", "version": "v1.2.3", "destination": "/usr/bin/agent"},
         },
+        "files": {},
         "images": {
             "example.org/agent:v1": {"path": "images/agent.tar"},
             "example.org/sub/pause:3": {"path": "images/pause.tar"},
@@ -74,7 +76,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any], Sources], Any], set[str]]] = 
         {"image-pause"},
     ),
     "Debian's packages": (
-        lambda data, sources: data["debian"]["packages"].append("kmod"),
+        lambda data, sources: data["debian"]["debian"]["packages"].append("kmod"),
         {"debian-trixie", "image-agent"},
     ),
     "Debian's Containerfile": (

@@ -83,7 +83,7 @@ def test_manifest_is_last_and_has_digests(store: Store) -> None:
         store.link("k", {"bin/tool": f"{store.item('a')}/file"})
     store.write("k", {"certs.d/x/hosts.toml": "text"})
     assert store.manifest("k") is None
-    done = store.complete("k", {"binaries": {"tool": {"path": "bin/tool"}}, "images": {}})
+    done = store.complete("k", {"binaries": {"tool": {"path": "bin/tool"}}, "files": {}, "images": {}})
     assert done["binaries"]["tool"]["sha256"] == "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
     assert store.manifest("k") == done == json.loads(Path(store.folder("k"), "manifest.json").read_text())
     assert Path(store.folder("k"), "bin/tool").stat().st_ino == Path(store.item("a"), "file").stat().st_ino

@@ -122,6 +122,14 @@ def test_image_commands() -> None:
     assert commands[-1][-2:] == ["a.service", "b.service"]
 
 
+def test_files_are_not_executable() -> None:
+    files = {"a.yaml": {"path": "files/a.yaml", "destination": "/usr/local/share/reftopo/a.yaml"}}
+    recipe = dataclasses.replace(RECIPE, manifest={**MANIFEST, "files": files})
+    target = "/new/rootfs/usr/local/share/reftopo/a.yaml"
+    command = ["install", "-D", "--mode=0644", "/artifacts/files/a.yaml", target]
+    assert command in node_image.image_commands(recipe, "/base", "/new/rootfs")
+
+
 @pytest.mark.parametrize(("source", "copied"), [("build", False), ("mirror", True)])
 def test_a_mirror_is_told_to_the_nodes_containerd(source: str, copied: bool) -> None:
     recipe = dataclasses.replace(RECIPE, manifest={**MANIFEST, "source": source})
