@@ -67,12 +67,23 @@ def lock() -> dict[str, Any]:
     return yaml.safe_load(LOCK.read_text())
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(work: Path, cni: str) -> Path:
     """The folder of the artifacts that the source build makes: minutes the first time, then there."""
-    done = run_role(tmp_path_factory.mktemp("build"), artifacts_source="build", artifacts_cache_dir=str(CACHE))
+    done = run_role(work, artifacts_source="build", artifacts_cache_dir=str(CACHE), artifacts_cni=cni)
     assert done.code == 0, done.output
     return Path(done.result["path"])
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifacts of clusters with flannel."""
+    return build(tmp_path_factory.mktemp("build"), "flannel")
+
+
+@pytest.fixture(scope="session")
+def built_calico(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifacts of clusters with Calico."""
+    return build(tmp_path_factory.mktemp("build"), "calico")
 
 
 @pytest.fixture(scope="session")
@@ -99,16 +110,19 @@ def closed_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def digests(built: Path, lock: dict[str, Any], registry: str, work: Path) -> dict[str, str]:
+def digests(built: Path, built_calico: Path, registry: str, work: Path) -> dict[str, str]:
     """Push every built image under its path; returns the digests that the registry gives them.
 
     As upstream, it knows them by the digest of an index of the machines that they are for.
     """
     podman = ["podman", "--root", f"{work}/push", "--runroot", "/run/t-artifacts", "--storage-driver", "vfs"]
-    manifest, pushed = json.loads((built / "manifest.json").read_text()), {}
+    archives, pushed = {}, {}
+    for folder in (built, built_calico):
+        images = json.loads((folder / "manifest.json").read_text())["images"]
+        archives.update({name: folder / entry["path"] for name, entry in images.items()})
     try:
-        for name in lock["images"]:
-            command(*podman, "load", "--quiet", "--input", built / manifest["images"][name]["path"])
+        for name, archive in archives.items():
+            command(*podman, "load", "--quiet", "--input", archive)
             command(*podman, "manifest", "create", "index", f"containers-storage:{name}")
             target = f"docker://{registry}/{name.split('/', 1)[1]}"
             options = ["--all", "--tls-verify=false", "--digestfile", f"{work}/digest"]
@@ -123,13 +137,15 @@ def digests(built: Path, lock: dict[str, Any], registry: str, work: Path) -> dic
 
 
 @pytest.fixture(scope="session")
-def files(built: Path, lock: dict[str, Any], work: Path) -> Iterator[str]:
-    """A file server with every download of the lock, made of the built binaries."""
+def files(built: Path, built_calico: Path, lock: dict[str, Any], work: Path) -> Iterator[str]:
+    """A file server with every download of the lock, made of the built binaries and files."""
+    placed = {**lock["binaries"], **lock["files"]}
     for name, entry in lock["downloads"].items():
         target = work / "files" / entry["url"].split("://")[1]
         target.parent.mkdir(parents=True, exist_ok=True)
-        members = {b: e.get("member") for b, e in lock["binaries"].items() if e.get("download") == name}
-        pack_release(built / "bin", members, target)
+        members = {b: e.get("member") for b, e in placed.items() if e.get("download") == name}
+        folders = (built / "bin", built_calico / "bin", built_calico / "files")
+        pack_release(next(folder for folder in folders if (folder / min(members)).exists()), members, target)
     with file_server(work / "files") as url:
         yield url
 
@@ -194,3 +210,9 @@ def filled(mirror_at: Callable[[str], dict[str, Any]], work: Path) -> Filled:
     done, again = run_role(work, **variables), run_role(work, **variables)
     after = command("podman", "images", "--all")
     return Filled(checked, existed, done, again, (before, after), Path(variables["artifacts_cache_dir"]))
+
+
+@pytest.fixture(scope="session")
+def filled_calico(filled: Filled, mirror_at: Callable[[str], dict[str, Any]], work: Path) -> Play:
+    """Calico's part from the mirror, in the cache that has flannel's."""
+    return run_role(work, **mirror_at("filled"), artifacts_cni="calico")

@@ -29,7 +29,7 @@ exec {go} "$@"
 OWN = yaml.safe_load((Path(__file__).parents[3] / "roles/artifacts/files/lock.yml").read_text())
 LOCK: dict[str, Any] = {
     "toolchain": OWN["toolchain"],
-    "debian": {"suite": "trixie", "packages": ["netbase"]},
+    "debian": {"debian": {"suite": "trixie", "packages": ["netbase"]}},
     "modules": {"hello": {"version": "v1", "symbols": {"main.word": "there"}}},
     "downloads": {},
     "binaries": {
@@ -40,6 +40,7 @@ LOCK: dict[str, Any] = {
             "member": "hello",
         }
     },
+    "files": {},
     "images": {"example.org/hello:v1": {"programs": {"hello": "hello"}}},
 }
 FILES = {

@@ -41,15 +41,25 @@ def test_check_mode_tells_what_a_run_does(filled: Any) -> None:
     assert (filled.again.code, filled.again.result["changed"], filled.again.result["made"]) == (0, False, [])
 
 
+def contents(folder: Path) -> dict[str, str]:
+    """What artifacts consist of: digests of binaries and files, IDs of images, by name."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    placed = {**manifest["binaries"], **manifest.get("files", {})}
+    digests = {name: entry["sha256"] for name, entry in placed.items()}
+    return {**digests, **{name: image_id(folder / entry["path"]) for name, entry in manifest["images"].items()}}
+
+
 def test_mirror_gives_what_was_built(built: Path, filled: Any) -> None:
-    expected, found = json.loads((built / "manifest.json").read_text()), filled.done.result["manifest"]
-    assert found["source"] == "mirror"
-    assert {n: b["sha256"] for n, b in found["binaries"].items()} == {
-        n: b["sha256"] for n, b in expected["binaries"].items()
-    }
-    folder = Path(filled.done.result["path"])
-    assert {n: image_id(folder / i["path"]) for n, i in found["images"].items()} == {
-        n: image_id(built / i["path"]) for n, i in expected["images"].items()
+    assert filled.done.result["manifest"]["source"] == "mirror"
+    assert contents(Path(filled.done.result["path"])) == contents(built)
+
+
+def test_mirror_gives_what_was_built_of_calico(built_calico: Path, filled_calico: Any) -> None:
+    assert filled_calico.code == 0, filled_calico.output
+    assert filled_calico.result["manifest"]["source"] == "mirror"
+    assert contents(Path(filled_calico.result["path"])) == contents(built_calico)
+    assert {label.split()[1] for label in filled_calico.result["made"]} == {  # the rest was there
+        *("calico-manifest", "calicoctl", "cni", "kube-controllers", "node", "calico.yaml")
     }
 
 
