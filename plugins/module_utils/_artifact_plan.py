@@ -18,6 +18,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import key_of
 
+DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}  # of machines, by the kernel's: https://www.debian.org/ports/
+
 
 @dataclass(frozen=True)
 class Item:
@@ -108,7 +110,11 @@ def _go_item(lock: Lock, sources: Sources, name: str, go_version: str, arch: str
 
 
 def _debian_item(lock: Lock, name: str, arch: str) -> Item:
-    debian = lock.debian[name]
+    debian, own = lock.debian[name], DEBIAN_NAMES.get(arch, arch)
+    others = [file for file in debian.sha256 if not file.endswith((f"_{own}.deb", "_all.deb"))]
+    if others:
+        pinned = f"debian.{name}.sha256: has {', '.join(others)}, and this machine is {own}."
+        raise ArtifactError(f"{pinned} Take another source, or pin {own}'s packages in the lock.")
     return Item("debian", debian.suite, "", key_of(debian_command(debian, (), "", ""), arch), {"debian": debian})
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_converge import read_sources
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import CNIS, of_cni
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import CNIS, ArtifactError, of_cni
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import (
     Locate,
     Plan,
@@ -88,6 +88,17 @@ def test_files_are_apart_from_programs(data: dict[str, Any], sources: Sources) -
     item, name = plan.files["files/router.yaml"]
     assert (item.label, name) == ("go router v3", "router.yaml")
     assert built(data, sources, "flannel").manifest["files"] == {}
+
+
+def test_pinned_packages_are_of_one_kind_of_machine(data: dict[str, Any], sources: Sources) -> None:
+    flannel, calico = (of_cni(parse_lock(data), cni) for cni in CNIS)
+    plan_build(flannel, sources, "go1.26.6", "aarch64")
+    with pytest.raises(ArtifactError) as error:
+        plan_build(calico, sources, "go1.26.6", "aarch64")
+    assert str(error.value) == (
+        "debian.bird.sha256: has bird_1_amd64.deb, and this machine is arm64."
+        " Take another source, or pin arm64's packages in the lock."
+    )
 
 
 CHANGES: dict[str, tuple[str, str, dict[str, Any], str]] = {
