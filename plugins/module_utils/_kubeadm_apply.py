@@ -23,6 +23,13 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible.module_utils.urls import open_url
 from ansible_collections.reftopo.lab.plugins.module_utils import _cni_switch
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
+from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_manifests import (
+    EARLY_KUBECONFIG,
+    READY,
+    Run,
+    manifest_calls,
+    manifests_differ,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     CONFIG,
     MANIFESTS,
@@ -33,8 +40,6 @@ from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     Step,
 )
 
-Run = t.Callable[..., tuple[int, str, str]]
-
 # Files that `kubeadm init` and `join` leave when they are interrupted
 LEFTOVERS = (
     "/etc/kubernetes/admin.conf",
@@ -44,8 +49,6 @@ LEFTOVERS = (
     "/etc/kubernetes/pki/ca.crt",
     "/var/lib/kubelet/config.yaml",
 )
-# Members of system:masters may apply before kubeadm has bound its own administrators' group.
-EARLY_KUBECONFIG = "/etc/kubernetes/super-admin.conf"
 POLL_INTERVAL, LONGEST_PAUSE = 0.2, 3.0  # seconds
 KUBEADM = "/usr/bin/kubeadm"
 # What the kubelet shows the API: its certificate and key, and the authority that it trusts.
@@ -54,7 +57,6 @@ AUTHORITY = "/etc/kubernetes/pki/ca.crt"
 NOT_READY = (
     '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"Interrupted","message":"joins again"}]}}'
 )
-READY = "/readyz"
 ROLLED_OUT = ("--namespace=kube-flannel", "rollout", "status", "daemonset/flannel")
 
 
@@ -72,25 +74,8 @@ def observe(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> Ob
         leftovers=any(os.path.exists(path) for path in LEFTOVERS),
         kubelet_active=active,
         files={path: content for path, content in contents.items() if content is not None},
-        manifests_differ=_manifests_differ(run, desired, wait_for) if record and active else None,
+        manifests_differ=manifests_differ(run, desired, wait_for) if record and active else None,
     )
-
-
-def _manifests_differ(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> bool:
-    if not desired.manifests():
-        return False
-    if not all(os.path.exists(path) for path in desired.manifests()):
-        return True
-    wait_for(READY)
-    rc, dummy, stderr = run(_kubectl("diff", desired))
-    if rc > 1:  # kubectl diff: 0 equal, 1 different, more is an error
-        raise KubeadmError(f"kubectl diff of {MANIFESTS} failed: {stderr.strip()}\nIs the API server running?")
-    return rc == 1
-
-
-def _kubectl(verb: str, desired: Desired) -> list[str]:
-    files = [argument for path in desired.manifests() for argument in ("-f", path)]
-    return ["kubectl", "--kubeconfig", EARLY_KUBECONFIG, verb, *files]
 
 
 def pause(asked: float) -> float:
@@ -156,9 +141,9 @@ class Applier:
     def _record(self, path: str) -> None:
         write_whole(path, json.dumps(dict(self.desired.settings), indent=1, sort_keys=True) + "\n", 0o600)
 
-    def _command(self, argv: list[str]) -> str:
+    def _command(self, argv: list[str], given: str | None = None) -> str:
         self.commands.append(" ".join(argv))
-        rc, stdout, stderr = self.run(argv)
+        rc, stdout, stderr = self.run(argv, data=given)
         if rc != 0:
             tail = "\n".join((stdout + stderr).strip().splitlines()[-12:])
             raise KubeadmError(f"{' '.join(argv)} failed ({rc}):\n{tail}")
@@ -209,7 +194,8 @@ class Applier:
 
     def _apply(self, dummy: str) -> None:
         self.wait_for(READY)
-        self._command(_kubectl("apply", self.desired))
+        for command, given in manifest_calls("apply", self.desired, self.run):
+            self._command(command, given)
 
     def _switch(self, dummy: str) -> None:
         """Let the pod network's new backend take over."""

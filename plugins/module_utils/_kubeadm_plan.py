@@ -11,11 +11,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import plugin_of
 from ansible_collections.reftopo.lab.plugins.module_utils._settings import Change, changes, told
 
 DIRECTORY = "/etc/kubernetes/reftopo"
 CONFIG = f"{DIRECTORY}/kubeadm.yaml"
 MANIFESTS = f"{DIRECTORY}/manifests"
+# One that kubectl builds, of what it names, and gives to the cluster in the same go.
+KUSTOMIZATION = "kustomization.yaml"
 # Written last. A machine that has kubeadm's files but not this one was interrupted half way.
 RECORD = f"{DIRECTORY}/member.json"
 # The settings that are not kubeadm's but of manifests, which can be applied again: kube-proxy's.
@@ -48,7 +51,7 @@ class Desired:
         return {**self.files, **self.secrets}
 
     def manifests(self) -> list[str]:
-        """The files that are applied to the cluster."""
+        """The files that are applied to the cluster, kustomizations included."""
         return sorted(path for path in self.files if path.startswith(f"{MANIFESTS}/"))
 
 
@@ -91,7 +94,7 @@ def switched(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> 
     """
     then, now = (one.get("cni", {}) for one in (record, settings))
     known = then.get("name") == now.get("name") and "backend" in then and "backend" in now
-    if not known or then.get("direct_routing") or now.get("direct_routing"):
+    if not known or not plugin_of(now).switched or then.get("direct_routing") or now.get("direct_routing"):
         return []
     other_underlay = then["mtu"] + then["overhead"] != now["mtu"] + now["overhead"]
     refused = {"cni.mtu"} if other_underlay else set()

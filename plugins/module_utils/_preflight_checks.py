@@ -8,7 +8,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    backend_of,
+    plugin_of,
+    pod_network,
+    tables_of,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_machines import machines, names_of
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import members
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
@@ -20,7 +25,6 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_space import resources, subnets
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES as PROXY_FEATURES
-from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import flannel_tables
 
 Data = t.Mapping[str, t.Any]
 # The oldest engine that the collection is tested with: Debian 12's.
@@ -78,18 +82,23 @@ def _needed_by(feature: str, topology: Data) -> str:
     """Where in the topology's file a kernel feature comes from."""
     section, network = "cluster" if "cluster" in topology else "pod_network", pod_network(topology)
     mode = network.get("proxy_mode")
-    if mode and feature in (*PROXY_FEATURES[mode], flannel_tables(mode)):
+    if mode and (feature in PROXY_FEATURES[mode] or _follows_proxies(feature, network["cni"], mode)):
         return "cluster.proxy_mode"
     for name, other in network.get("proxy_modes", {}).items():
         if feature in PROXY_FEATURES[other]:
             return f"nodes.{name}.proxy_mode"
-    if network and feature == BACKENDS[network["cni"]["backend"]].feature:
+    if network and feature in (backend_of(network["cni"]).feature, plugin_of(network["cni"]).tables):
         return f"{section}.cni.backend"
     if "pod_network" in topology and feature == "nftables":
         return "pod_network"
     if feature in ("nftables", "iptables"):
         return "nodes" if any("cni" in node for node in topology["nodes"].values()) else "namespaces"
     return "segments"
+
+
+def _follows_proxies(feature: str, cni: Data, mode: str) -> bool:
+    """Whether a network plugin needs a feature because it has its rules where most of kube-proxies have them."""
+    return not plugin_of(cni).tables and feature == tables_of(cni, mode)
 
 
 def _missing(what: str, needed_by: str, command: str, facts: Facts) -> Check:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     CHANGEABLE,
     cluster_changes,
@@ -92,9 +93,14 @@ def _settings(facts: Facts, topology: Data) -> t.Iterator[Check]:
             yield Check(*where, f"is switched from {was!r} to {wanted!r}")
         elif path not in NOT_COMPARED and head(path) not in CHANGEABLE:  # which kubeadm judges
             found = f"the cluster was built with {was!r}, the topology says {wanted!r}"
-            # What pods have comes of the segments' MTU; the file says no other.
-            place = "segments" if path == "cni.mtu" else where[1]
+            # What pods have comes of the segments' MTU, where the plugin cannot be told another.
+            place = "segments" if path == "cni.mtu" and not _takes_mtu(topology) else where[1]
             yield Check(where[0], place, found, PROBLEM, _put_back(topology))
+
+
+def _takes_mtu(topology: Data) -> bool:
+    cni = topology.get("cluster", {}).get("cni")
+    return bool(cni) and "mtu" in backend_of(cni).options
 
 
 def _put_back(topology: Data) -> str:

@@ -48,6 +48,10 @@ iptables -t nat -A OUTPUT -p tcp -m statistic --mode random --probability 0.5 -m
   -j DNAT --to-destination 192.0.2.1:80
 iptables -A FORWARD -m conntrack --ctstate INVALID -j REJECT
 iptables -t mangle -N KUBE-IPTABLES-HINT"""
+# Calico's rules ask sets of addresses (felix/ipsets).
+IPSET = """\
+ipset create pf-set hash:net family inet
+iptables -A FORWARD -m set --match-set pf-set src -j ACCEPT"""
 # kube-proxy's ipvs mode loads ip_vs itself, as here, and keeps service addresses on a dummy device
 # (kubernetes pkg/proxy/ipvs/proxier.go). The kernel loads schedulers and sets with them.
 IPVS = """\
@@ -64,6 +68,7 @@ FEATURES: dict[str, Feature] = {
     "dummy": Feature("ip", "ip link add name pf-dummy type dummy", "dummy"),
     "ipip": Feature("ip", "ip link add pf-ipip type ipip local 192.0.2.1 remote 192.0.2.2", "ipip"),
     "iptables": Feature("iptables", IPTABLES, "ip_tables"),
+    "ipset": Feature("ipset", IPSET, "ip_set, ip_set_hash_net and xt_set"),
     "ipvs": Feature("ip", IPVS, "ip_vs and dummy"),
     "macvlan": Feature("ip", f"{_LOWER} && ip link add name pf-macvlan link pf-lower type macvlan", "macvlan"),
     "netns": Feature("ip", "ip netns add preflight && ip -n preflight link set lo up", "the option CONFIG_NET_NS"),

@@ -15,8 +15,3 @@ FEATURES = {"nftables": ("nftables",), "iptables": ("iptables",), IPVS: ("iptabl
 DEFAULT_SCHEDULER = "rr"  # kube-proxy's own, pkg/proxy/ipvs/proxier.go
 # Schedulers that lead the same addresses to the same endpoint; the others lead to all endpoints in turn.
 HASHING = ("dh", "sh")
-
-
-def flannel_tables(cluster_mode: str) -> str:
-    """By what flannel masquerades: as most of the cluster's kube-proxies do."""
-    return "nftables" if cluster_mode == "nftables" else "iptables"

@@ -18,7 +18,7 @@ description:
     else is a worker is none of them.
   - Settings of kube-proxy (C(proxy_mode), C(proxy_modes), C(proxy_scheduler)) are in a manifest, so they can change.
     Only from V(iptables) to V(ipvs) or back is refused, as kube-proxy would leave the old mode's rules behind.
-  - Another backend of the pod network is taken over. The control plane applies it, every member waits until its own
+  - Another backend of flannel is taken over. The control plane applies it, every member waits until its own
     routes are there, removes what is left of the old one, and gives pods that run the new MTU.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
@@ -43,7 +43,8 @@ options:
   files:
     description:
       - Absolute paths and contents of files that kubeadm needs, mode 0644.
-      - Those below C(/etc/kubernetes/reftopo/manifests/) are applied to the cluster.
+      - Those below C(/etc/kubernetes/reftopo/manifests/) are applied to the cluster. Of a C(kustomization.yaml) it is
+        what C(kubectl kustomize) makes of it, by server-side apply.
     type: dict
     default: {}
   secrets:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import bare, in_tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
@@ -98,6 +98,8 @@ CAPTURE_CLAIMS: dict[str, tuple[str, t.Callable[[str, Evidence], list[str]]]] = 
 
 
 def capture_claims(topology: Data) -> list[str]:
-    """The keys of what is claimed of a cluster's captures: bare is what host-gw promises, and what a tunnel forbids."""
-    kinds = {"host-gw": ["no-tunnel"], DIRECT: ["no-bare-across", "no-tunnel-within"]}
-    return ["sees-bare", *kinds.get(mechanism(pod_network(topology)["cni"]), ["no-bare"]), "no-local"]
+    """The keys of what is claimed of a cluster's captures: bare is what some backends promise, and a tunnel forbids."""
+    cni = pod_network(topology)["cni"]
+    if mechanism(cni) == DIRECT:
+        return ["sees-bare", "no-bare-across", "no-tunnel-within", "no-local"]
+    return ["sees-bare", "no-bare" if backend_of(cni).overhead else "no-tunnel", "no-local"]

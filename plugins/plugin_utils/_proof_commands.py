@@ -26,6 +26,8 @@ PODS = ("_pod_model", "_probe_pods")
 ETCD = ("_flannel_etcd", "_probe_etcd")
 DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
 HELD = "reftopo: held"
+# The object that says how all nodes speak BGP; without it they have a session with each other.
+MESH = {"apiVersion": "crd.projectcalico.org/v1", "kind": "BGPConfiguration", "metadata": {"name": "default"}}
 RULES = "ip -4 rule show"
 LISTENING = "listening on"  # tcpdump, when it misses nothing from now on
 SNAPLEN = 320  # bytes of a frame: all headers and the key, which every probe has first in its payload
@@ -78,6 +80,17 @@ def forget_lease(endpoint: str, key: str) -> str:
     """Stop a node's flanneld and delete its lease; start flanneld again when standard input closes."""
     delete = shlex.join(etcdctl(endpoint, "del", key))
     return _hold(f"systemctl stop flanneld && {delete} | grep -qx 1", "systemctl start flanneld")
+
+
+def unmesh(kubectl: str) -> str:
+    """Tell Calico to have no session between nodes, and take it back when standard input closes.
+
+    It is said by an object that must not be there: what a user says in it is neither written over nor deleted.
+    """
+    text = json.dumps({**MESH, "spec": {"nodeToNodeMeshEnabled": False}})
+    create = f"printf %s {shlex.quote(text)} | {kubectl} create --filename=- >/dev/null"
+    delete = f"{kubectl} delete --ignore-not-found bgpconfigurations.crd.projectcalico.org default >/dev/null"
+    return _hold(f"{{ {create} || exit 1; }}", delete)
 
 
 def detach(pod: str, pid: int, address: str) -> str:

@@ -14,22 +14,23 @@ import dataclasses
 import time
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_bgp as bgp
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_cni as cni
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as proxy_deaf
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_break import described
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import home
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot, changes
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import title
 
 READY_TIMEOUT = 60.0  # seconds until rules must follow a pod, or routes a lease; an emulated node takes its time
 SETTLE_PAUSE = 0.3
@@ -47,46 +48,6 @@ class Control:
     repaired: list[Outcome]
     left: list[str]
     residue: list[str] | None = None
-
-
-class Break(t.NamedTuple):
-    """What a check breaks, in words: its two states, the node if it is one's, what must be as before, and commands.
-
-    `how` breaks the same by hand, `shown` shows whether it is repaired; `gone` claims what must go while it is broken.
-    """
-
-    down: str
-    repaired: str
-    node: str | None
-    what: str
-    how: str
-    shown: str
-    gone: str = ""
-
-
-def described(topology: Data, broken: Data) -> Break:
-    """A check's break in words."""
-    if "change" in broken:
-        change = title(broken["change"])
-        plan_again = f"ansible-playbook playbooks/nodes.yml -e topology={topology['name']} --check --diff"
-        return Break(change, f"{change}, repaired", None, "the link state", plan_again, plan_again)
-    if "pod" in broken:
-        pod, how = broken["pod"], f"CNI_COMMAND=DEL CNI_CONTAINERID={broken['pod']} … /opt/cni/bin/…"
-        states = (f"{pod} detached", f"{pod} attached again")
-        words = (f"the network of {pod}", how, "ip address", f"DEL leaves nothing of {pod}")
-        return Break(*states, home(topology, pod), *words)
-    node = broken["node"]
-    if "lease" in broken:
-        states = (f"lease of {node} deleted", f"flanneld back on {node}")
-        how, gone = "systemctl stop flanneld; etcdctl del …", f"no other node knows a way to the pods of {node}"
-        return Break(*states, node, f"what the nodes have of {node}", how, "ip route show", gone)
-    if "routes" in broken:
-        what = f"routes to pods of {', '.join(broken['routes'])}"
-        states = (f"{what} hidden on {node}", f"{what} back on {node}")
-        return Break(*states, node, "ip rule", "ip rule add to … unreachable", "ip rule show")
-    link, state = broken["link"], broken["state"]
-    states = (f"{link} {state} on {node}", f"{link} repaired on {node}")
-    return Break(*states, node, link, f"ip link set {link} down", f"ip route show dev {link}")
 
 
 @contextlib.contextmanager
@@ -109,6 +70,8 @@ def control(lab: Lab, name: str) -> Control:
         return _detached(lab, name, check["break"]["pod"])
     if "lease" in check["break"]:
         return _unleased(lab, name, check["break"]["node"])
+    if "mesh" in check["break"]:
+        return _unmeshed(lab, name)
     if "routes" in check["break"]:
         return _hidden(lab, name, **check["break"])
     node, link = check["break"]["node"], check["break"]["link"]
@@ -128,7 +91,7 @@ def _hidden(lab: Lab, name: str, node: str, routes: list[str]) -> Control:
     """The control whose break are rules of policy routing before a node's routes to the pods of others."""
     machine = lab.machines[node]
     before = machine.run(commands.RULES)
-    command = commands.hide_routes([lab.peers[peer].subnet for peer in routes])
+    command = commands.hide_routes([subnet for peer in routes for subnet in lab.peers[peer].subnets])
     seen = _broken_and_repaired(lab, name, machine.held(command, commands.HELD))
     after = machine.run(commands.RULES)
     return Control(*seen, [] if after == before else [f"rules were {before.strip()}, and are {after.strip()}"])
@@ -146,12 +109,40 @@ def _unleased(lab: Lab, name: str, node: str) -> Control:
             yield
 
     down, repaired = _broken_and_repaired(lab, name, without_lease())
-    return Control(down, repaired, _faults_left(lambda: _leased_faults(lab)), residue)
+    return Control(
+        down,
+        repaired,
+        _faults_left(lambda: _unlike_before(lab, etcd.peers(lab.records_now(), lab.topology))),
+        residue,
+    )
 
 
-def _leased_faults(lab: Lab) -> list[str]:
-    """What the nodes have not that the leases say, as they are now; and leases that are not as before."""
-    now, snapshots = etcd.peers(lab.records_now(), lab.topology), lab.snapshots()
+def _unmeshed(lab: Lab, name: str) -> Control:
+    """The control whose break is Calico's mesh turned off; nodes follow within seconds, and again when it is back."""
+    residue, left = list[str](), list[str]()
+    control_plane = lab.machines[lab.topology["cluster"]["control_plane"][0]]
+
+    def kept() -> list[str]:
+        """What nodes have of each other although they must not."""
+        pairs = lab.snapshots().items()
+        return [
+            fault for node, seen in pairs for fault in bgp.mesh_faults(seen, lab.topology, lab.peers[node], lab.peers)
+        ]
+
+    @contextlib.contextmanager
+    def without_mesh() -> t.Iterator[None]:
+        with control_plane.held(commands.unmesh(KUBECTL), commands.HELD):
+            residue.extend(_faults_left(kept))
+            yield
+        left.extend(_faults_left(lambda: _unlike_before(lab, lab.peers_now())))
+
+    down, repaired = _broken_and_repaired(lab, name, without_mesh())
+    return Control(down, repaired, left, residue)
+
+
+def _unlike_before(lab: Lab, now: dict[str, Peer]) -> list[str]:
+    """What the nodes have not that the network plugin says of them now; and what it says that is not as before."""
+    snapshots = lab.snapshots()
     changed = [f"{peer} was {lab.peers.get(node)}" for node, peer in now.items() if peer != lab.peers.get(node)]
     return changed + [
         f"{claim.node}: {fault}"

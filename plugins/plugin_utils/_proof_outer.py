@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import PLUGINS, backend_of
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
 
-# Destination ports of what could carry packets in UDP: IANA's VXLAN (RFC 7348 section 8) and flannel's own defaults.
-TUNNEL_PORTS = {4789} | {backend.defaults["port"] for backend in BACKENDS.values() if "port" in backend.defaults}
+# Destination ports of what could carry packets in UDP: IANA's VXLAN (RFC 7348 section 8) and the plugins' own defaults.
+TUNNEL_PORTS = {4789} | {
+    backend.defaults["port"]
+    for plugin in PLUGINS.values()
+    for backend in plugin.backends.values()
+    if "port" in backend.defaults
+}
 IP_IN_IP = "4"  # IANA's protocol number (RFC 2003)
 WAYS = {
     "vxlan": "travels in VXLAN",
     "udp": "travels in UDP and nothing else",
     "host-gw": "travels bare, to the other node's MAC address",
+    "bgp": "travels bare, to the other node's MAC address",
     DIRECT: "travels bare within the segment, and in VXLAN to others",
 }
 
@@ -51,7 +57,8 @@ def in_tunnel(packet: Packet) -> bool:
 
 def packet_faults(packet: Packet, outer: Outer) -> list[str]:
     """Why a packet with a probe's key is not what the backend must make of it."""
-    found = _bare_faults(packet, outer) if outer.way == "host-gw" else _tunnel_faults(packet, outer)
+    carried = backend_of(outer.cni, outer.way).overhead > 0
+    found = _tunnel_faults(packet, outer) if carried else _bare_faults(packet, outer)
     return found + (["a fragment"] if packet.fragment else [])
 
 

@@ -16,7 +16,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import add
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, way
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare, segment, underlay
 
 WORKLOAD = "reftopo-verify"  # namespace of the test workload, roles/verify/templates/workload.yaml.j2
 SERVICE = "agnhost"
@@ -134,6 +134,8 @@ def touched(broken: Data, source: Endpoint, target: Endpoint) -> bool:
     """Whether what a check breaks is to be noticed between two endpoints."""
     if "pod" in broken:
         return broken["pod"] in (source.name, target.name)
+    if "mesh" in broken:
+        return target.kind == "pods" and source.node != target.node
     if "routes" in broken:
         ends = {source.node, target.node} - {broken["node"]}
         return broken["node"] in (source.node, target.node) and bool(ends & {*broken["routes"]})
@@ -195,8 +197,10 @@ def mtu_probes(topology: Data, name: str, found: dict[str, list[Endpoint]]) -> l
 
 def narrows(topology: Data, source: Endpoint, target: Endpoint) -> bool:
     """Whether it is behind the first device of a packet's path that it becomes too large."""
-    bare = way(topology, str(source.node), str(target.node)) == "host-gw"
-    return source.kind == "nodes" and bare and pod_network(topology)["cni"]["overhead"] > 0
+    node = topology["nodes"][str(source.node)]
+    underlay_mtu = node["interfaces"][underlay(node)]["mtu"]
+    is_bare = bare(topology, str(source.node), str(target.node))
+    return source.kind == "nodes" and is_bare and pod_network(topology)["cni"]["mtu"] < underlay_mtu
 
 
 def service_samples(name: str, found: dict[str, list[Endpoint]], tries: int = 8) -> list[Probe]:

@@ -4,7 +4,8 @@
 """What the test workload's services do, asked from pods, nodes and outside, and whose address the servers see. Pure.
 
 This plugin util is PRIVATE to the collection. Masquerading takes an address of the link that a packet leaves by: that
-of the pods' bridge towards pods of the same node, else that of the overlay's device or of the underlay.
+of the pods' bridge towards pods of the same node, else that of the overlay's device or of the underlay; where the link
+has none, as those of Calico, that of the underlay too (net/ipv4/devinet.c, inet_select_addr).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, plugin_of
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVICE, SETS, TELLING, WORKLOAD
@@ -27,7 +28,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome, answering_pod
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import way
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare
 
 RISK = 1e-5  # of not meeting some endpoint although each has the same chance
 STICKY_TRIES, PORT_TRIES = 8, 4
@@ -42,7 +43,7 @@ ASK = f"kubectl -n {WORKLOAD} get services; curl …/hostname; curl …/clientip
 OF_NODES = {
     "spread": f"{SERVICE} leads a pod here to each of its endpoints",
     "source": f"endpoints of {SERVICE} see a pod's own address",
-    "hairpin": f"a pod that {SERVICE} leads to itself sees the address of {CNI_BRIDGE}",
+    "hairpin": f"a pod that {SERVICE} leads to itself sees the address of {{hairpin}}",
     "affinity": f"{STICKY} leads a pod here to one endpoint every time, {SERVICE} to several",
     "nobody": f"{NOBODY}, which has no endpoints, refuses a pod here at once",
     "ping": f"{SERVICE}'s address answers no ping from a pod here; another pod does",
@@ -68,8 +69,11 @@ class Asked(t.NamedTuple):
 
     def masquerade(self, node: str, pod: Endpoint) -> str:
         """The address that a node gives to what it masquerades towards a pod."""
-        bare = way(self.topology, node, str(pod.node)) == "host-gw"
-        device = CNI_BRIDGE if pod.node == node else "" if bare else self.topology["cluster"]["cni"]["device"]
+        cni = self.topology["cluster"]["cni"]
+        if pod.node == node:
+            device = plugin_of(cni).pods  # a pattern is no link's name: those have no address
+        else:
+            device = "" if bare(self.topology, node, str(pod.node)) else cni["device"]
         found = [one for one in self.snapshots[node].link(device).get("addr_info", ()) if one["family"] == "inet"]
         return str(found[0]["local"] if found else self.topology["nodes"][node]["address"])
 
@@ -77,7 +81,13 @@ class Asked(t.NamedTuple):
 def claims(topology: Data) -> list[Claim]:
     """What is claimed of the services, by where they are asked from."""
     asked = ((topology["nodes"], OF_NODES), (topology["namespaces"], OF_NAMESPACES))
-    made = [Claim(name, key, title, ASK) for names, titles in asked for name in names for key, title in titles.items()]
+    hairpin = CNI_BRIDGE if plugin_of(topology["cluster"]["cni"]).pods == CNI_BRIDGE else "its node"
+    made = [
+        Claim(name, key, title.format(hairpin=hairpin), ASK)
+        for names, titles in asked
+        for name in names
+        for key, title in titles.items()
+    ]
     return [claim for claim in made if claim.key not in NEED_SPREAD or spreads(topology, claim.node)]
 
 

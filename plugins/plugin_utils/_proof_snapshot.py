@@ -14,6 +14,20 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
 
+# Calico's BIRD, asked in its container by what that has. It writes its socket there, unless it does not run.
+RUNS_BIRD = "test ! -e /var/run/calico/bird.ctl ||"
+BIRDCL = "nsenter --target $(pgrep --exact bird) --mount --root birdcl -s /var/run/calico/bird.ctl"
+# The network namespaces of pods, where Calico attaches them; one that ends meanwhile has nothing.
+PODS = """test ! -e /var/run/calico || {
+told() { out=$(ip -n "$@" 2>/dev/null); echo "${out:-[]}"; }
+first='['
+for name in $(ip netns list | cut -d' ' -f1); do
+printf '%s{"links": %s, "routes": %s, "neighbours": %s}' "$first" "$(told $name -j -d address show)" \
+"$(told $name -j -4 route show)" "$(told $name -j -4 neigh show)"
+first=,
+done
+test "$first" = '[' || echo ']'; }"""
+PROXY_ARP = "for one in /proc/sys/net/ipv4/conf/cali*/proxy_arp; do test ! -e $one || echo $one $(cat $one); done"
 PARTS = {
     "links": "ip -j -d address show",
     "routes": "ip -j -4 route show table all",
@@ -24,6 +38,10 @@ PARTS = {
     # Without the kernel's module there is nothing to read, which is what a node in another mode must show.
     "ipvs": "test ! -e /proc/net/ip_vs || cat /proc/net/ip_vs",
     "ipset": "test ! -e /proc/net/ip_vs || ipset save",
+    "bgp": f"{RUNS_BIRD} {BIRDCL} show protocols all",
+    "prefixes": f"{RUNS_BIRD} {BIRDCL} show route all",
+    "pods": PODS,
+    "proxy_arp": PROXY_ARP,
 }
 MARK = "@@reftopo"
 COMMAND = "\n".join(

@@ -25,8 +25,8 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as proxy_asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, PLUGINS, peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
@@ -72,10 +72,15 @@ class Lab:
 
     @functools.cached_property
     def peers(self) -> dict[str, Peer]:
-        """The nodes as flannel announces them, in the cluster's API or in etcd."""
+        """The nodes as the network plugin has them, in the cluster's API or in etcd."""
         if "pod_network" in self.topology:
             return etcd.peers(self.records, self.topology)
-        return peers(self.objects, self.topology["cluster"]["cni"]["backend"])
+        return self.peers_now()
+
+    def peers_now(self) -> dict[str, Peer]:
+        """The same as the cluster's API has them now."""
+        resources = PLUGINS[self.topology["cluster"]["cni"]["name"]].RESOURCES
+        return peers(json.loads(self.kubectl(f"get {resources} --all-namespaces -o json"))["items"], self.topology)
 
     @functools.cached_property
     def records(self) -> etcd.Records:

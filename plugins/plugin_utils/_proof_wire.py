@@ -15,7 +15,7 @@ import itertools
 import re
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import (
     WAYS,
@@ -158,8 +158,8 @@ def stream_faults(stream: Stream, evidence: Evidence) -> list[str]:
 
 def frame(outcome: Outcome, topology: Data) -> int:
     """The length in bytes that a packet of the pods' MTU has on the wire between two nodes."""
-    ends = (str(outcome.probe.source.node), str(outcome.probe.target.node))
-    return int(pod_network(topology)["cni"]["mtu"]) + BACKENDS[way(topology, *ends)].overhead
+    ends, cni = (str(outcome.probe.source.node), str(outcome.probe.target.node)), pod_network(topology)["cni"]
+    return int(cni["mtu"]) + backend_of(cni, way(topology, *ends)).overhead
 
 
 def size_faults(outcome: Outcome, evidence: Evidence, mtu: int) -> list[str]:

@@ -22,7 +22,7 @@ _REFUSED = (
     "or a rule rejects it (a service without ready endpoints: kubectl get endpointslices)"
 )
 _TIMEOUT = "nothing came back. On {node}: ip route get {address}; then tcpdump -ni any host {address} on both ends"
-# Between nodes, by flannel's backend.
+# Between nodes, by the network plugin's backend.
 _WHERE = ": packets there mean that the fault is on {peer}; none, that it is on {node} or between"
 _TIMEOUT_BETWEEN = {
     "vxlan": "nothing came back. On {node}: ip route get {address} must name {device}; ip neigh show dev {device} and "
@@ -30,6 +30,9 @@ _TIMEOUT_BETWEEN = {
     + _WHERE,
     "udp": "nothing came back. On {node}: ip route get {address} must name {device}, and ss -lunp must show flanneld "
     "at port {port}. Probe again with tcpdump -ni eth0 udp port {port} on {peer}" + _WHERE,
+    "bgp": "nothing came back. On {node}: ip route get {address} must name the address of {peer}; if not, "
+    "calicoctl node status must show an established session with it. Else probe again with tcpdump -nei eth0 "
+    "host {address} on {peer}" + _WHERE,
     "host-gw": "nothing came back. On {node}: ip route get {address} must name the address of {peer}. Probe again with "
     "tcpdump -nei eth0 host {address} on {peer}" + _WHERE,
 }

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import plugin_of, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, way
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare, segment, underlay, way
 
 Data = dict[str, t.Any]
 
@@ -34,6 +34,7 @@ ON_THE_WIRE = {
     "vxlan": tuple(COLUMNS),
     "udp": ("outer ethernet", "outer ip", "udp", "inner ip", "data"),
     "host-gw": ("inner ethernet", "inner ip", "data"),
+    "bgp": ("inner ethernet", "inner ip", "data"),
 }
 IN_A_NODE = ("inner ethernet", "inner ip", "data")
 IN_A_TUN = ("inner ip", "data")
@@ -41,6 +42,7 @@ AROUND = {
     "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = {overhead} bytes around each packet",
     "udp": "IP 20 + UDP 8 = {overhead} bytes around each packet",
     "host-gw": "nothing around a packet; frames go to the other node",
+    "bgp": "nothing around a packet; frames go to the other node",
 }
 
 
@@ -92,19 +94,20 @@ def _underlay(topology: Data, node: str) -> tuple[str, Data]:
 
 def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
     backend = way(topology, origin["node"], to["node"])
-    device = pod_network(topology)["cni"]["device"] if backend != "host-gw" else ""
+    device = "" if bare(topology, origin["node"], to["node"]) else pod_network(topology)["cni"]["device"]
+    near = plugin_of(pod_network(topology)["cni"]).pods.replace("*", "…")
     (out, first), (into, second) = _underlay(topology, origin["node"]), _underlay(topology, to["node"])
     wire, at_device = ON_THE_WIRE[backend], IN_A_TUN if backend == "udp" else IN_A_NODE
     devices = [[Step(device, pod["node"], at_device, "tunnel")] if device else [] for pod in (origin, to)]
     return [
         Step("eth0", origin["name"], IN_A_NODE, "pod"),
-        Step(CNI_BRIDGE, origin["node"], IN_A_NODE, "cni"),
+        Step(near, origin["node"], IN_A_NODE, "cni"),
         *devices[0],
         Step(out, origin["node"], wire, "wire"),
         *_between(topology, first["segment"], second["segment"], wire),
         Step(into, to["node"], wire, "wire"),
         *devices[1],
-        Step(CNI_BRIDGE, to["node"], IN_A_NODE, "cni"),
+        Step(near, to["node"], IN_A_NODE, "cni"),
         Step("eth0", to["name"], IN_A_NODE, "pod"),
     ]
 
@@ -135,7 +138,9 @@ def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:
 
 def _caption(topology: Data) -> str:
     cni = pod_network(topology)["cni"]
-    return f"{AROUND[cni['backend']].format_map(cni)}: MTU {cni['mtu'] + cni['overhead']} outside, {cni['mtu']} in pods"
+    node = next(iter(topology["nodes"].values()))
+    outside = node["interfaces"][underlay(node)]["mtu"]
+    return f"{AROUND[cni['backend']].format_map(cni)}: MTU {outside} outside, {cni['mtu']} in pods"
 
 
 def _shapes(steps: list[Step], columns: list[str], headers: dict[str, str], caption: str) -> t.Iterator[Shape]:

@@ -13,7 +13,12 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, bridge_name, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    CNI_BRIDGE,
+    bridge_name,
+    plugin_of,
+    pod_network,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import (
     BAR,
     CONTAINER,
@@ -86,9 +91,11 @@ def _own_bridge(node: Data, topology: Data) -> str:
 
 
 def _bridge(network: Data, pods: list[Data]) -> str:
-    """The bridge that a node's pods hang on, where flannel's CNI plugin makes one, with their subnet."""
-    if not pods or not pods[0]["address"] or network["cni"]["name"] != "flannel":
+    """The bridge that a node's pods hang on, with their subnet; or that each has a link and a route of its own."""
+    if not pods or not pods[0]["address"]:
         return ""
+    if plugin_of(network["cni"]).pods != CNI_BRIDGE:
+        return "routes, one a pod"
     first = ipaddress.ip_interface(f"{pods[0]['address']}/{network['node_prefix']}")
     return f"{CNI_BRIDGE} {first.network}"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
-    BACKENDS,
+    backend_of,
     device_name,
     with_defaults,
 )
@@ -194,10 +194,11 @@ def _flannel_config(network: Data, cni: Data) -> Data:
 
 
 def _cni(cni: Data, compiled: Data) -> Data:
-    """The network plugin's parameters; its MTU is what the nodes' segments leave."""
-    overhead = BACKENDS[cni["backend"]].overhead
-    mtu = compiled["segments"][segment(compiled, next(iter(compiled["nodes"])))]["mtu"]
-    return {**with_defaults(cni), "device": device_name(cni), "overhead": overhead, "mtu": mtu - overhead}
+    """The network plugin's parameters; its MTU is what the nodes' segments leave, unless the file says less."""
+    overhead = backend_of(cni).overhead
+    left = compiled["segments"][segment(compiled, next(iter(compiled["nodes"])))]["mtu"] - overhead
+    mtu = cni.get("mtu", left)
+    return {**with_defaults(cni), "device": device_name(cni), "overhead": overhead, "mtu": mtu}
 
 
 def default_protocols(check: Data) -> list[str]:

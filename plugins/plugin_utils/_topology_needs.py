@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
-from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES, flannel_tables
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network, tables_of
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES
 
 Data = dict[str, t.Any]
 
@@ -34,7 +34,7 @@ def node_needs(topology: Data, node: Data) -> set[str]:
     features = {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
     if network := pod_network(topology):
         mode = network.get("proxy_mode", "")
-        # Without kube-proxy it is flannel alone that has rules.
-        features |= {flannel_tables(mode or "nftables"), BACKENDS[network["cni"]["backend"]].feature}
+        # Without kube-proxy it is the network plugin alone that has rules.
+        features |= {tables_of(network["cni"], mode or "nftables"), backend_of(network["cni"]).feature}
         features.update(FEATURES.get(node.get("proxy_mode", mode), ()))
     return features - {""}

@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, device_name, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    BACKENDS,
+    device_name,
+    plugin_of,
+    pod_network,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import interfaces
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
@@ -24,6 +29,7 @@ def break_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem
     yield from _node_problems(f"{path}.break", check["break"], topology)
     yield from _cut_problems(path, check, topology)
     yield from _detach_problems(path, check, topology)
+    yield from _mesh_problems(path, check, topology)
 
 
 def _cut_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
@@ -56,6 +62,19 @@ def _detach_problems(path: str, check: Data, topology: Data) -> t.Iterator[Probl
         yield Problem(f"{path}.break.pod", "no probe of this check starts from or goes to a pod", "use from: pods")
 
 
+def _mesh_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:
+    """Sessions that are taken down: there must be some, and probes whose way is made by them."""
+    if not check["break"].get("mesh"):
+        return
+    backend = (pod_network(topology).get("cni") or {}).get("backend")
+    if backend in BACKENDS - {"bgp"} or not pod_network(topology):
+        what = "no routes of the topology come by BGP"
+        yield Problem(f"{path}.break.mesh", what, "give the cluster cni: {name: calico, backend: bgp}")
+    if check.get("from") not in ("pods", "nodes", None) or check.get("to") not in ("pods", None):
+        what = "BGP makes routes to the pods of other nodes alone"
+        yield Problem(f"{path}.break.mesh", what, "write from: pods or nodes, to: pods")
+
+
 def _node_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Problem]:
     nodes, node, link = topology.get("nodes"), broken.get("node"), broken.get("link")
     if nodes is None or node is None:
@@ -75,7 +94,8 @@ def _node_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Proble
         yield Problem(f"{path}.lease", what, "add pod_network, or break something else")
     links = {interface.name for interface in interfaces(topology) if interface.machine == node}
     cni = pod_network(topology).get("cni") or {}
-    if cni.get("backend") and cni.get("vni", 0) is not None:
-        links |= {CNI_BRIDGE, device_name(cni)} - {""}
+    if cni.get("name") and cni.get("backend") in plugin_of(cni).backends and cni.get("vni", 0) is not None:
+        # Those that are named by a pattern come and go with pods.
+        links |= {name for name in (plugin_of(cni).pods, device_name(cni)) if name and "*" not in name}
     if link and link not in links:
         yield Problem(f"{path}.link", f"node {node} has no link {link}", did_you_mean(link, links))

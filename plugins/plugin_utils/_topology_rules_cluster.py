@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, device_name
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    PLUGINS,
+    Backend,
+    device_name,
+    plugin_of,
+    to_own_pods,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
     first_of_nodes,
     in_order,
+    interfaces,
     routers,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
@@ -31,10 +38,17 @@ SERVICE_BITS = range(4, 20 + 1)
 NODE_BITS_MAX = 16
 # Every IPv4 host must take a datagram of this many bytes (RFC 791 section 3.1).
 MTU_MIN = 576
+# What a backend can be given beside its name.
+OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu")
+# AS numbers that no speaker may have: the one that stands for those of four bytes (RFC 6793 section 9), and the last of
+# two bytes and of four (RFC 7300). 0 (RFC 7607) is less than the schema's least.
+AS_RESERVED = {23456: "AS_TRANS (RFC 6793)", 65535: "reserved (RFC 7300)", 4294967295: "reserved (RFC 7300)"}
+# Calico gives nodes addresses in blocks of this prefix length (libcalico-go/lib/apis/v3/ippool.go, blockSize).
+CALICO_BLOCK = 26
 
 
 def cluster_problems(topology: Data) -> t.Iterator[Problem]:
-    """What kubeadm, the API server or flannel would refuse, or what no node could carry."""
+    """What kubeadm, the API server or the network plugin would refuse, or what no node could carry."""
     cluster = topology.get("cluster")
     yield from _proxy_problems(cluster, topology.get("nodes"))
     if cluster:
@@ -42,13 +56,23 @@ def cluster_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _service_problems(cluster.get("service_cidr"))
         yield from _pod_problems(cluster, topology.get("nodes"))
         yield from backend_problems("cluster", cluster.get("cni") or {}, topology)
+        if (cluster.get("cni") or {}).get("name") == "calico":
+            yield from _block_problems(cluster, topology.get("nodes"))
 
 
 def backend_problems(section: str, cni: Data, topology: Data) -> t.Iterator[Problem]:
-    """What flannel's backend cannot be given, or what it could not work on; section is where cni is."""
-    yield from _reach_problems(topology, cni.get("backend"))
-    yield from _underlay_problems(topology, cni.get("backend"))
-    yield from _option_problems(f"{section}.cni", cni)
+    """What the plugin's backend cannot be given, or what it could not work on; section is where cni is."""
+    name, known = cni.get("backend"), PLUGINS[cni["name"]].backends if cni.get("name") else {}
+    if name and known and name not in known:
+        fix = f"use {'one of ' if len(known) > 1 else ''}{', '.join(sorted(known))}"
+        yield Problem(f"{section}.cni.backend", f"{cni['name']} has no backend {name}", fix)
+    backend = known.get(name)
+    yield from _reach_problems(topology, backend, name)
+    yield from _underlay_problems(topology, backend, name)
+    if backend:
+        yield from _option_problems(f"{section}.cni", cni, backend)
+        yield from _mtu_problems(f"{section}.cni.mtu", cni, topology)
+        yield from _link_problems(cni, topology)
 
 
 def _control_plane_problems(nodes: Data | None) -> t.Iterator[Problem]:
@@ -92,13 +116,22 @@ def _pod_problems(cluster: Data, nodes: Data | None) -> t.Iterator[Problem]:
         yield Problem("cluster.pod_cidr", what, f"use a prefix of /{needed} or shorter, or a longer node_prefix")
 
 
+def _block_problems(cluster: Data, nodes: Data | None) -> t.Iterator[Problem]:
+    """Nodes that would find no block of addresses left for them."""
+    bits = CALICO_BLOCK - netaddr.IPNetwork(cluster["pod_cidr"]).prefixlen if cluster.get("pod_cidr") else NODE_BITS_MAX
+    if len(nodes or {}) > 2 ** max(bits, -1):
+        what = f"{len(nodes or {})} nodes need a block of /{CALICO_BLOCK} each, which {cluster['pod_cidr']} has not"
+        longest = CALICO_BLOCK - (len(nodes or {}) - 1).bit_length()
+        yield Problem("cluster.pod_cidr", what, f"use a prefix of /{longest} or shorter")
+
+
 def _placed(topology: Data) -> list[Interface]:
     """The nodes' first interfaces that are on a segment that there is."""
     segments = topology.get("segments") or {}
     return [interface for interface in first_of_nodes(topology) if interface.segment in segments]
 
 
-def _reach_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
+def _reach_problems(topology: Data, backend: Backend | None, name: str | None) -> t.Iterator[Problem]:
     """Nodes that cannot reach each other, or not in the way that the backend needs."""
     joins, placed = routers(topology), _placed(topology)
     for interface in placed[1:]:
@@ -107,9 +140,10 @@ def _reach_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
             continue
         apart = f"{interface.segment} is not {home.segment}, where {home.machine} is"
         together = f"put all nodes in {home.segment}"
-        if backend == "host-gw":
-            what = f"{apart}: with host-gw a router between them would get packets to pods, and knows no such network"
-            yield Problem(f"{interface.path}.segment", what, f"{together}, or use backend vxlan")
+        if backend and backend.one_segment:
+            what = f"{apart}: with {name} a router between them would get packets to pods, and knows no such network"
+            instead = ", or use backend vxlan" if name == "host-gw" else ""
+            yield Problem(f"{interface.path}.segment", what, f"{together}{instead}")
         elif not _joined(joins, home.segment, interface.segment):
             what = f"{apart}, and no router joins them"
             yield Problem(f"{interface.path}.segment", what, f"{together}, or give both segments the same router")
@@ -120,32 +154,51 @@ def _joined(joins: dict[str, Interface], one: str | None, other: str | None) -> 
     return one in joins and other in joins and joins[one].machine == joins[other].machine
 
 
-def _underlay_problems(topology: Data, backend: str | None) -> t.Iterator[Problem]:
+def _underlay_problems(topology: Data, backend: Backend | None, chosen: str | None) -> t.Iterator[Problem]:
     """A segment whose MTU leaves nothing to pods, and segments of nodes with different MTUs."""
     names = [interface.segment for interface in _placed(topology)]
     mtus = {name: (topology["segments"][name] or {}).get("mtu") for name in sorted(set(names))}
-    overhead = BACKENDS[backend].overhead if backend else 0
+    overhead = backend.overhead if backend else 0
     least = MTU_MIN + overhead
-    for name, mtu in mtus.items():
-        path = f"segments.{name}.mtu"
+    for segment, mtu in mtus.items():
+        path = f"segments.{segment}.mtu"
         if mtu and mtu < least:
             left = mtu - overhead
-            what = f"{mtu} leaves {left} bytes for a pod's packet in {backend}, less than IPv4's {MTU_MIN}"
+            what = f"{mtu} leaves {left} bytes for a pod's packet in {chosen}, less than IPv4's {MTU_MIN}"
             yield Problem(path, what, f"use {least} or more")
         if mtu and mtus[names[0]] and mtu != mtus[names[0]]:
             what = f"{mtu} is not the MTU of {names[0]}, {mtus[names[0]]}, and pods have one everywhere"
             yield Problem(path, what, "give all segments of nodes the same MTU")
 
 
-def _option_problems(path: str, cni: Data) -> t.Iterator[Problem]:
-    """Options that the backend does not have, and a device whose name the kernel does not take."""
-    backend = cni.get("backend")
-    for key in ("vni", "port", "direct_routing") if backend else ():
-        if key in cni and key not in BACKENDS[backend].defaults:
-            yield Problem(f"{path}.{key}", f"backend {backend} has no {key}", f"remove {key}")
-    if backend == "vxlan" and cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
+def _option_problems(path: str, cni: Data, backend: Backend) -> t.Iterator[Problem]:
+    """Options that the backend does not have, or values that it cannot have."""
+    for key in OPTIONS:
+        if key in cni and key not in (*backend.defaults, *backend.options):
+            yield Problem(f"{path}.{key}", f"backend {cni['backend']} has no {key}", f"remove {key}")
+    if "vni" in backend.defaults and cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
         what = f"{device_name(cni)} is too long for an interface name ({INTERFACE_NAME_MAX} characters)"
         yield Problem(f"{path}.vni", what, "use 9999999 or less")
+    if cni.get("as_number") in AS_RESERVED:
+        what = f"{cni['as_number']} is {AS_RESERVED[cni['as_number']]}"
+        yield Problem(f"{path}.as_number", what, "use a private number, 64512 to 65534 (RFC 6996)")
+
+
+def _mtu_problems(path: str, cni: Data, topology: Data) -> t.Iterator[Problem]:
+    """Pods whose packets would not fit the segments of nodes."""
+    placed = _placed(topology)
+    least = min((topology["segments"][one.segment] or {}).get("mtu") or 0 for one in placed) if placed else 0
+    if cni.get("mtu") and least and cni["mtu"] > least:
+        what = f"{cni['mtu']} is more than the {least} of the nodes' segments"
+        yield Problem(path, what, f"use {least} or less, or leave it out for all that there is")
+
+
+def _link_problems(cni: Data, topology: Data) -> t.Iterator[Problem]:
+    """Interfaces of nodes that the plugin would take for those of pods; what no topology may use is told elsewhere."""
+    pattern = plugin_of(cni).pods
+    for interface in interfaces(topology):
+        if interface.section == "nodes" and "*" in pattern and to_own_pods(cni, interface.name):
+            yield Problem(interface.path, f"{cni['name']} takes {pattern} for pods' links", "use another name")
 
 
 def _proxy_problems(cluster: Data | None, nodes: Data | None) -> t.Iterator[Problem]:

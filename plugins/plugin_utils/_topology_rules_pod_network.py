@@ -34,6 +34,10 @@ def pod_network_problems(topology: Data) -> t.Iterator[Problem]:
     if etcd and nodes is not None and etcd not in nodes:
         fix = did_you_mean(etcd, nodes) if nodes else "add it to nodes"
         yield Problem("pod_network.etcd", f"there is no node {etcd}", fix)
+    plugin = (network.get("cni") or {}).get("name")
+    if plugin and plugin != "flannel":
+        yield Problem("pod_network.cni.name", f"{plugin} needs a cluster here", "use flannel, or add a cluster instead")
+        return
     yield from _subnet_problems(network, len(nodes or {}))
     yield from backend_problems("pod_network", network.get("cni") or {}, topology)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network
 
 Data = dict[str, t.Any]
 
@@ -35,7 +35,12 @@ def segment(topology: Data, node: str) -> str:
 
 
 def way(topology: Data, one: str, other: str) -> str:
-    """The backend whose packets, routes and entries two nodes have for each other."""
+    """The backend whose packets, routes and entries two nodes have for each other; one of the plugin's."""
     cni = pod_network(topology)["cni"]
     direct = cni.get("direct_routing") and segment(topology, one) == segment(topology, other)
     return "host-gw" if direct else str(cni["backend"])
+
+
+def bare(topology: Data, one: str, other: str) -> bool:
+    """Whether packets between the pods of two nodes have nothing around them."""
+    return backend_of(pod_network(topology)["cni"], way(topology, one, other)).overhead == 0

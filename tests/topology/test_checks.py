@@ -16,11 +16,12 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_ru
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnels
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_break import described
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import Learned
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import faults as learned_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import CAPTURE_CLAIMS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, described
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import capture_filter
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title

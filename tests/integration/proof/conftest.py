@@ -126,7 +126,7 @@ TOPOLOGY: dict[str, t.Any] = {
             "name": name,
             "proxy_mode": "nftables",
             "address": f"172.30.99.{10 + number(name)}",
-            "interfaces": {"eth0": {}},
+            "interfaces": {"eth0": {"mtu": 1500}},
         }
         for name in NODES
     },
@@ -135,7 +135,7 @@ TOPOLOGY: dict[str, t.Any] = {
         "pod_cidr": "10.99.0.0/16",
         "dns_domain": "cluster.local",
         "proxy_mode": "nftables",
-        "cni": {"backend": "vxlan", "vni": 1, "port": 8472, "device": "flannel.1", "mtu": 1450},
+        "cni": {"name": "flannel", "backend": "vxlan", "vni": 1, "port": 8472, "device": "flannel.1", "mtu": 1450},
     },
     "checks": {
         "pods": {"from": "pods", "to": "pods", "source": "pod"},

@@ -16,7 +16,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as wire
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import CAPTURE_CLAIMS, capture_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flannel import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import changes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab

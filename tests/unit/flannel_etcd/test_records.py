@@ -16,7 +16,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import
 PRINTED = (pathlib.Path(__file__).parent / "data" / "records.json").read_text()
 M1, M2 = "172.30.250.1", "172.30.250.2"
 LEASE1, LEASE2 = f"{store.SUBNETS}10.244.100.0-24", f"{store.SUBNETS}10.244.78.0-24"
-CNI = {"backend": "vxlan", "vni": 1, "port": 8472, "mtu": 1450}
+CNI = {"name": "flannel", "backend": "vxlan", "vni": 1, "port": 8472, "mtu": 1450}
 TOPOLOGY = {
     "nodes": {"m1": {"address": M1}, "m2": {"address": M2}},
     "pod_network": {"pod_cidr": "10.244.0.0/16", "node_prefix": 24, "etcd": "m1", "endpoint": "e", "cni": CNI},

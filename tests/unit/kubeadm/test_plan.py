@@ -31,6 +31,7 @@ SWITCH = (
     "cni.backend from 'vxlan' to 'host-gw'; cni.mtu from 1450 to 1500; cni.port from 8472 to None; "
     "cni.vni from 1 to None"
 )
+CALICO = {"name": "calico", "backend": "bgp", "as_number": 64512, "device": "", "overhead": 0, "mtu": 1500}
 CONTROL_PLANE = Desired("control-plane", SETTINGS, {CNI: "flannel"}, {CONFIG: "init"})
 WORKER = Desired("worker", SETTINGS, {}, {CONFIG: "join"})
 MEMBER_FILES = {CNI: "flannel", CONFIG: "init"}
@@ -133,14 +134,33 @@ def test_drift_names_both_values_of_every_setting():
             MEMBER_FILES,
             "cni.direct_routing: the cluster was built with True, the topology says None",
         ),
+        (
+            {**SETTINGS, "cni": CALICO},
+            MEMBER_FILES,
+            "cni.name: the cluster was built with 'calico', the topology says 'flannel'",
+        ),
         (SETTINGS, {CNI: "flannel", CONFIG: "other"}, f"{CONFIG}: differs"),
     ],
-    ids=["a setting", "the underlay's MTU, and the backend", "direct routing", "the configuration itself"],
+    ids=[
+        "a setting",
+        "the underlay's MTU, and the backend",
+        "direct routing",
+        "the plugin",
+        "the configuration itself",
+    ],
 )
 def test_a_member_with_other_settings_is_refused(record, files, text):
     with pytest.raises(KubeadmError, match="destroy the topology") as error:
         plan(Observed(record, True, True, files, manifests_differ=False), CONTROL_PLANE)
     assert text in str(error.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("as_number", 64513), ("mtu", 1400), ("backend", "vxlan")])
+def test_calico_is_not_changed_while_it_runs(key, value):
+    other = {**SETTINGS, "cni": {**CALICO, key: value}}
+    observed = Observed({**SETTINGS, "cni": CALICO}, True, True, {CONFIG: "join"})
+    with pytest.raises(KubeadmError, match=f"cni.{key}: the cluster was built with {CALICO[key]!r}, .* {value!r}"):
+        plan(observed, Desired("worker", other, {}, {CONFIG: "join"}))
 
 
 @pytest.mark.parametrize(("was", "wanted"), [("iptables", "ipvs"), ("ipvs", "iptables")])

@@ -32,7 +32,7 @@ def test_reset(case: str, refused: bool, tmp_path: Path, monkeypatch: pytest.Mon
         certificate.touch()
     done: list[str] = []
 
-    def run(argv: list[str]) -> tuple[int, str, str]:
+    def run(argv: list[str], **dummy: object) -> tuple[int, str, str]:
         done.append(" ".join(argv))
         return 0, "", ""
 

@@ -12,11 +12,11 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_switch import Sta
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import KubeadmError
 
 CNI = {
-    "vxlan": {"backend": "vxlan", "device": "flannel.1", "port": 8472, "mtu": 1450},
-    "vxlan of another port": {"backend": "vxlan", "device": "flannel.1", "port": 4789, "mtu": 1450},
-    "vxlan of another VNI": {"backend": "vxlan", "device": "flannel.7", "port": 8472, "mtu": 1450},
-    "host-gw": {"backend": "host-gw", "device": "", "mtu": 1500},
-    "udp": {"backend": "udp", "device": "flannel0", "port": 8285, "mtu": 1472},
+    "vxlan": {"name": "flannel", "backend": "vxlan", "device": "flannel.1", "port": 8472, "mtu": 1450},
+    "vxlan of another port": {"name": "flannel", "backend": "vxlan", "device": "flannel.1", "port": 4789, "mtu": 1450},
+    "vxlan of another VNI": {"name": "flannel", "backend": "vxlan", "device": "flannel.7", "port": 8472, "mtu": 1450},
+    "host-gw": {"name": "flannel", "backend": "host-gw", "device": "", "mtu": 1500},
+    "udp": {"name": "flannel", "backend": "udp", "device": "flannel0", "port": 8285, "mtu": 1472},
 }
 DEFAULT = {"dst": "default", "dev": "eth0", "protocol": "152", "scope": "link", "flags": []}
 UNDERLAY = {"dst": "172.30.91.0/24", "dev": "eth0", "protocol": "kernel", "scope": "link", "prefsrc": "172.30.91.11"}

@@ -44,7 +44,7 @@ ANOTHER_CLUSTER = {
     "cluster": {
         **TOPOLOGY["cluster"],
         "pod_cidr": "10.245.0.0/16",
-        "cni": {**TOPOLOGY["cluster"]["cni"], "name": "calico"},
+        "cni": {"name": "calico", "backend": "bgp", "as_number": 64512, "overhead": 0, "mtu": 1500},
     },
 }
 UDP = {"name": "flannel", "backend": "udp", "port": 8285, "overhead": 28}

@@ -12,7 +12,8 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flannel import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Endpoint, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import Outer, capture_filter, packet_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, Tunnel, ip_packet, ipv4, plain
@@ -25,8 +26,8 @@ NODES = {
 }
 KNOWN = {name: Peer(name, f"10.244.{number}.0/24", NODES[name]["address"]) for number, name in enumerate(NODES)}
 CNI = {
-    "host-gw": {"backend": "host-gw", "device": "", "mtu": 1500},
-    "udp": {"backend": "udp", "port": 8285, "device": "flannel0", "mtu": 1472},
+    "host-gw": {"name": "flannel", "backend": "host-gw", "device": "", "mtu": 1500},
+    "udp": {"name": "flannel", "backend": "udp", "port": 8285, "device": "flannel0", "mtu": 1472},
 }
 OWN = {"dst": "10.244.0.0/24", "dev": "cni0", "protocol": "kernel"}
 DEFAULT = {"dst": "default", "dev": "eth0"}

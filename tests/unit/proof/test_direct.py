@@ -27,7 +27,7 @@ NODES = {
     name: {
         "name": name,
         "address": f"{CIDRS[place][:-4]}{host}",
-        "interfaces": {"eth0": {"segment": place, "mac": f"02:00:00:00:{place * 2}:{host}"}},
+        "interfaces": {"eth0": {"segment": place, "mtu": 1500, "mac": f"02:00:00:00:{place * 2}:{host}"}},
     }
     for name, (place, host, _mac) in PLACES.items()
 }
@@ -35,7 +35,7 @@ KNOWN = {
     name: Peer(name, f"10.244.{number}.0/24", NODES[name]["address"], f"{mac}:00:00:00:00")
     for number, (name, (_place, _host, mac)) in enumerate(PLACES.items())
 }
-CNI = {"backend": "vxlan", "vni": 1, "port": 8472, "direct_routing": True, "device": "flannel.1"}
+CNI = {"name": "flannel", "backend": "vxlan", "vni": 1, "port": 8472, "direct_routing": True, "device": "flannel.1"}
 CLUSTER = {"pod_cidr": "10.244.0.0/16", "node_prefix": 24, "cni": {**CNI, "mtu": 1450, "overhead": 50}}
 TOPOLOGY = {"nodes": NODES, "segments": {name: {"cidr": cidr} for name, cidr in CIDRS.items()}, "cluster": CLUSTER}
 PODS = [Endpoint(f"a-{name}", "pods", name, f"{KNOWN[name].subnet[:-4]}2") for name in NODES]

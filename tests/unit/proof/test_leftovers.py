@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flannel import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_leftovers import leftover_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 

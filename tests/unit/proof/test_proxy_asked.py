@@ -30,7 +30,7 @@ ENDS = {
 TOPOLOGY = {
     "nodes": {name: {"name": name, "address": address, "proxy_mode": "nftables"} for name, address in NODES.items()},
     "namespaces": {"outside": {}},
-    "cluster": {"proxy_mode": "nftables", "cni": {"backend": "vxlan", "device": "flannel.1"}},
+    "cluster": {"proxy_mode": "nftables", "cni": {"name": "flannel", "backend": "vxlan", "device": "flannel.1"}},
 }
 PORTS = {"tcp": 80, "udp": 81}
 SERVICES = {

@@ -162,7 +162,7 @@ def test_a_virtual_server_by_a_mark_is_not_understood():
 @pytest.mark.parametrize(("scheduler", "spreads"), [("rr", True), ("lc", True), ("sed", False), ("sh", False)])
 def test_what_is_asked_depends_on_whether_the_scheduler_spreads(scheduler, spreads):
     nodes = {"n1": {"proxy_mode": "ipvs"}, "n2": {"proxy_mode": "nftables"}}
-    topology = {"nodes": nodes, "namespaces": {}, "cluster": {"proxy_scheduler": scheduler}}
+    topology = {"nodes": nodes, "namespaces": {}, "cluster": {"proxy_scheduler": scheduler, "cni": {"name": "flannel"}}}
     made = [*asked.claims(topology), *deaf.claims(topology)]
     found = {node: {claim.key for claim in made if claim.node == node} for node in nodes}
     assert {"nobody", "ping", "ports", "taken-out", "back"} <= found["n1"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flannel import peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 
 ROUTE = '"dst":"10.99.2.0/24","gateway":"10.99.2.0","dev":"flannel.1"'

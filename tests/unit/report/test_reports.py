@@ -131,6 +131,7 @@ def nasty(value: t.Any) -> t.Any:
     """Every name and text of the results with markup in it, words of the contract excepted."""
     kept = {"expect", "observed", "kind", "role", "backend", "cidr", "mtu", "summary"}
     if isinstance(value, dict):
+        kept |= {"name"} if "backend" in value else set()  # a network plugin's
         named = {key: nasty(item) for key, item in value.items() if key not in kept}
         named |= {key: {NASTY + name: item for name, item in named[key].items()} for key in value if key in KEYED}
         return value | named

@@ -9,9 +9,10 @@ import typing as t
 import jsonschema
 import pytest
 import yaml
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES as PROXY_FEATURES
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_cluster import OPTIONS
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +59,25 @@ def test_kubernetes_versions_are_those_of_the_lock(root, schema):
 
 
 def test_every_backend_has_its_overhead(schema):
-    assert set(schema["definitions"]["cni"]["properties"]["backend"]["enum"]) == set(BACKENDS)
+    given = schema["definitions"]["cni"]["properties"]
+    assert set(given["name"]["enum"]) == set(PLUGINS)
+    assert set(given["backend"]["enum"]) == BACKENDS
+
+
+def test_every_option_is_some_backends(schema):
+    backends = [backend for plugin in PLUGINS.values() for backend in plugin.backends.values()]
+    options = {option for backend in backends for option in (*backend.defaults, *backend.options)}
+    assert (
+        set(schema["definitions"]["cni"]["properties"])
+        == {"name", "backend", *options}
+        == {"name", "backend", *OPTIONS}
+    )
 
 
 def test_every_need_can_be_tried(schema):
     modes = schema["definitions"]["proxyMode"]["enum"]
     assert set(modes) == set(PROXY_FEATURES)
-    features = {backend.feature for backend in BACKENDS.values()} - {""}
+    features = {backend.feature for plugin in PLUGINS.values() for backend in plugin.backends.values()} - {""}
+    features |= {plugin.tables for plugin in PLUGINS.values()} - {""}
     features |= {feature for needed in PROXY_FEATURES.values() for feature in needed}
     assert {*features, "bridge", "netns", "veth"} <= set(FEATURES)

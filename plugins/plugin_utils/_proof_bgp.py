@@ -1,0 +1,106 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Calico promises of each node without encapsulation: sessions of BGP, and the routes that come by them. Pure.
+
+This plugin util is PRIVATE to the collection. Source of the promises: Calico, confd's bird.cfg.template (a session with
+each other node, of one AS) and bird_ipam.cfg.template (blocks alone are announced, and put into the kernel).
+"""
+
+from __future__ import annotations
+
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CALICO, pod_network
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bird import Session, prefixes, sessions
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_leftovers import in_use
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import BIRDCL, Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
+
+OWN = (("no-device", "no tunnel of Calico's is in use", "ip -d address show"),)
+PEER = (
+    ("session", "BIRD's session with {peer} is established, within the AS", f"{BIRDCL} show protocols all"),
+    (
+        "prefix",
+        "BIRD has {peer}'s blocks of addresses by that session, and {peer} as next hop",
+        f"{BIRDCL} show route all",
+    ),
+    ("route", "BIRD's routes to {peer}'s blocks are in the kernel, by {peer} itself", "ip route show proto bird"),
+)
+LAST = ("no other session, and no other route leads to pods", "ip route show table all root {pods}")
+
+
+def device_faults(snapshot: Snapshot, _topology: Data, _own: Peer) -> list[str]:
+    links = [link for link in snapshot.table("links") if link["ifname"] in CALICO.devices]
+    return [f"{link['ifname']} is in use" for link in links if in_use(link)]
+
+
+def session_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
+    address, as_number = topology["nodes"][peer.node]["address"], pod_network(topology)["cni"]["as_number"]
+    found = [one._asdict() for one in _sessions(snapshot, address)]
+    return single(f"session with {address}", found, {"as_number": str(as_number), "state": "Established"})
+
+
+def _sessions(snapshot: Snapshot, neighbour: str) -> list[Session]:
+    return [one for one in sessions(snapshot.text("bgp")) if one.neighbour == neighbour]
+
+
+def prefix_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
+    address, device = topology["nodes"][peer.node]["address"], underlay(topology["nodes"][peer.node])
+    names = {session.name for session in _sessions(snapshot, address)}
+    learned = [prefix for prefix in prefixes(snapshot.text("prefixes")) if prefix.protocol in names]
+    wanted = {"via": address, "device": device, "BGP.next_hop": address, "BGP.as_path": ""}
+    return [
+        fault
+        for block in peer.subnets
+        for fault in single(
+            f"{block} in BIRD",
+            [{"via": one.via, "device": one.device, **one.attributes} for one in learned if one.network == block],
+            wanted,
+        )
+    ]
+
+
+def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
+    """The next hop is the node, without onlink: nodes share a segment."""
+    node = topology["nodes"][peer.node]
+    wanted = {"gateway": node["address"], "dev": underlay(node), "protocol": "bird", "flags": []}
+    return [
+        fault
+        for block in peer.subnets
+        for fault in single(f"route to {block}", snapshot.rows("routes", dst=block), wanted)
+    ]
+
+
+def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
+    """Sessions, prefixes and routes that are of no node of the topology."""
+    blocks = {block for peer in known.values() for block in peer.subnets}
+    addresses = {node["address"] for name, node in topology["nodes"].items() if name != own.node}
+    spoken = sessions(snapshot.text("bgp"))
+    names = {session.name for session in spoken}
+    learned = [prefix for prefix in prefixes(snapshot.text("prefixes")) if prefix.protocol in names]
+    return [
+        *(
+            f"session {one.name} with {one.neighbour}, no other node"
+            for one in spoken
+            if one.neighbour not in addresses
+        ),
+        *(f"{one.network} by {one.protocol} is no node's block" for one in learned if one.network not in blocks),
+        *(
+            f"route to {row['dst']} is to no node's block"
+            for row in pod_routes(snapshot, topology)
+            if row["dst"] not in blocks
+        ),
+    ]
+
+
+def mesh_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
+    """What a node still has of the others when it must have no session with them."""
+    theirs = {block for name, peer in known.items() if name != own.node for block in peer.subnets}
+    there = [f"a route to {row['dst']}" for row in pod_routes(snapshot, topology) if row["dst"] in theirs]
+    return [f"{own.node} has {what}" for what in there] + [
+        f"{own.node} has session {one.name}" for one in sessions(snapshot.text("bgp"))
+    ]
+
+
+FAULTS = {"no-device": device_faults, "session": session_faults, "prefix": prefix_faults, "route": route_faults}

@@ -1,0 +1,62 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check breaks, in words. Pure.
+
+This plugin util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import home
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import title
+
+
+class Break(t.NamedTuple):
+    """What a check breaks, in words: its two states, the node if it is one's, what must be as before, and commands.
+
+    `how` breaks the same by hand, `shown` shows whether it is repaired; `gone` claims what must go while it is broken.
+    """
+
+    down: str
+    repaired: str
+    node: str | None
+    what: str
+    how: str
+    shown: str
+    gone: str = ""
+
+
+def described(topology: Data, broken: Data) -> Break:
+    """A check's break in words."""
+    if "change" in broken:
+        change = title(broken["change"])
+        plan_again = f"ansible-playbook playbooks/nodes.yml -e topology={topology['name']} --check --diff"
+        return Break(change, f"{change}, repaired", None, "the link state", plan_again, plan_again)
+    if "pod" in broken:
+        pod, how = broken["pod"], f"CNI_COMMAND=DEL CNI_CONTAINERID={broken['pod']} … /opt/cni/bin/…"
+        states = (f"{pod} detached", f"{pod} attached again")
+        words = (f"the network of {pod}", how, "ip address", f"DEL leaves nothing of {pod}")
+        return Break(*states, home(topology, pod), *words)
+    if "mesh" in broken:
+        how, gone = (
+            "calicoctl create … nodeToNodeMeshEnabled: false",
+            "no node has a session, or a route to others' pods",
+        )
+        states = ("the mesh is off", "the mesh is on again")
+        return Break(*states, None, "what the nodes have of each other", how, "birdcl show protocols; ip route", gone)
+    node = broken["node"]
+    if "lease" in broken:
+        states = (f"lease of {node} deleted", f"flanneld back on {node}")
+        how, gone = "systemctl stop flanneld; etcdctl del …", f"no other node knows a way to the pods of {node}"
+        return Break(*states, node, f"what the nodes have of {node}", how, "ip route show", gone)
+    if "routes" in broken:
+        what = f"routes to pods of {', '.join(broken['routes'])}"
+        states = (f"{what} hidden on {node}", f"{what} back on {node}")
+        return Break(*states, node, "ip rule", "ip rule add to … unreachable", "ip rule show")
+    link, state = broken["link"], broken["state"]
+    states = (f"{link} {state} on {node}", f"{link} repaired on {node}")
+    return Break(*states, node, link, f"ip link set {link} down", f"ip route show dev {link}")
