@@ -11,6 +11,11 @@ import pytest
 import residue
 from topologies import Topology, becomes, kill_tree, sh
 
+W1 = "  w1: {role: worker, segment: lan}\n"
+W2, OTHER_W2 = (W1.replace("w1: {", f"w2: {{{mode}") for mode in ("", "proxy_mode: nftables, "))
+IMAGE = "{.spec.template.spec.containers[0].image}"
+NODE_OF = "{.items[*].spec.nodeName}"
+
 
 def changes(before: residue.Snapshot, busy: Topology | None = None) -> list[str]:
     """What is different on this machine. Of a topology that is up, files change and SSH connections end meanwhile."""
@@ -85,6 +90,99 @@ def test_a_node_that_was_stopped_is_started_and_check_mode_does_not_wait_for_it(
     assert link in told.output
     assert a.up().changed["host.life-a"] == 2
     assert becomes(lambda: a.overlay("w1"))
+    assert a.up().changed == {}
+
+
+def kept(pods: dict[str, str]) -> dict[str, str]:
+    """Without those that are made again for another configuration."""
+    return {name: since for name, since in pods.items() if not name.startswith(("flannel-", "kube-proxy-"))}
+
+
+def test_a_node_that_is_added_joins_and_the_others_go_on(a: Topology):
+    a.change({W1: W1 + W2.replace("{", "{proxy_mode: iptables, ")})
+    told = a.up("--check", "--diff")
+    assert set(told.changed) == {"host.life-a", "cp1.life-a", "w2.life-a"}
+    assert "+  w2.conf: |" in told.output
+    a.change({"proxy_mode: iptables, ": ""})
+    told = a.up("--check", "--diff")
+    assert set(told.changed) == {"host.life-a", "w2.life-a"}
+    assert "kubeadm join" in told.output
+    before = a.starts("cp1", "w1"), a.pods()
+    assert set(a.up().changed) == {"host.life-a", "w2.life-a"}
+    assert a.members() == {"cp1": "True", "w1": "True", "w2": "True"}
+    assert a.starts("cp1", "w1") == before[0]
+    assert before[1].items() <= a.pods().items()
+
+
+def test_another_backend_and_mode_of_kube_proxy_take_over_and_nothing_is_left_of_the_old(a: Topology):
+    before = kept(a.pods())
+    a.change(
+        {
+            "backend: vxlan": "backend: udp",
+            "mechanism: vxlan": "mechanism: udp",
+            "proxy_mode: nftables": "proxy_mode: iptables",
+            W2: OTHER_W2,
+        }
+    )
+    members = {"cp1.life-a", "w1.life-a", "w2.life-a"}
+    told = a.up("--check", "--diff")
+    assert set(told.changed) == members | {"host.life-a"}
+    changes = ("cni.backend from 'vxlan' to 'udp'", "-    mode: nftables", "+    mode: iptables", "+  w2.conf: |")
+    assert [words for words in changes if words not in told.output] == []
+    assert set(a.up().changed) == members | {"host.life-a"}
+    a.play(["playbooks/verify.yml"])  # on each node one backend and one mode, in which pods reach pods and services
+    assert kept(a.pods()).items() >= before.items()
+
+
+@pytest.fixture(scope="module")
+def moving(topologies: dict[str, Topology]) -> str:
+    """A pod on w2 that its controller wants to run somewhere, in a cluster with the backend host-gw."""
+    a = topologies["life-a"]
+    a.change({"backend: udp": "backend: host-gw", "mechanism: udp": "mechanism: host-gw"})
+    assert set(a.up().changed) == {"host.life-a", "cp1.life-a", "w1.life-a", "w2.life-a"}
+    image = a.kubectl("get", "daemonset", "--namespace=reftopo-verify", "a", f"--output=jsonpath={IMAGE}")
+    a.kubectl("cordon", "w1")
+    a.kubectl("create", "deployment", "moving", f"--image={image}", "--", "/agnhost", "pause")
+    a.kubectl("rollout", "status", "deployment/moving", "--timeout=60s")
+    a.kubectl("uncordon", "w1")
+    assert a.kubectl("get", "pods", "--selector=app=moving", f"--output=jsonpath={NODE_OF}") == "w2"
+    return "deployment/moving"
+
+
+def test_a_removal_is_predicted_and_killed_on_its_way(a: Topology, moving: str):
+    a.change({OTHER_W2: ""})
+    told = a.up("--check", "--diff")
+    assert set(told.changed) == {"host.life-a", "cp1.life-a"}
+    gone = ("is drained, leaves the cluster and is removed", "default/moving-", a.container("w2"), a.link("w2"))
+    assert [words for words in (*gone, "-  w2.conf: |") if words not in told.output] == []
+    assert a.members()["w2"] == "True"
+    with a.started((a.folder("w2") / "leaving").exists):
+        pass
+
+
+def test_then_it_is_ended_and_nothing_is_left_of_the_node(a: Topology, moving: str):
+    before = a.starts("cp1")
+    assert {"host.life-a", "cp1.life-a"} <= set(a.up().changed)
+    assert a.members() == {"cp1": "True", "w1": "True"}
+    assert a.starts("cp1") == before
+    a.kubectl("rollout", "status", moving, "--timeout=60s")
+    assert a.kubectl("get", "pods", "--all-namespaces", "--field-selector=spec.nodeName=w2", "--output=name") == ""
+    assert not a.folder("w2").exists()
+    assert a.container("w2") not in sh("podman", "ps", "--all", "--format={{.Names}}") + sh("ip", "netns", "list")
+    a.play(["playbooks/verify.yml"])  # no node has a route or neighbour of w2, nor anything of the backend udp
+    a.kubectl("delete", moving, "--cascade=foreground")
+
+
+def test_back_to_the_first_backend_and_mode(a: Topology):
+    a.change(
+        {
+            "backend: host-gw": "backend: vxlan",
+            "mechanism: host-gw": "mechanism: vxlan",
+            "proxy_mode: iptables": "proxy_mode: nftables",
+        }
+    )
+    a.up()
+    a.play(["playbooks/verify.yml"])  # also no chain of iptables is left
     assert a.up().changed == {}
 
 

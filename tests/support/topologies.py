@@ -89,7 +89,7 @@ def children(pid: int) -> t.Iterator[int]:
 
 @dataclass(frozen=True)
 class Topology:
-    """One topology of one control plane node and one worker; its file is in ``inventory``."""
+    """One topology of one control plane node and one worker, until it is changed; its file is in ``inventory``."""
 
     name: str
     inventory: Path
@@ -111,6 +111,14 @@ class Topology:
     @property
     def file(self) -> Path:
         return self.inventory / self.name / "topology.yml"
+
+    def change(self, replaced: t.Mapping[str, str]) -> None:
+        """Write the file anew with each of these texts, which it must have once, replaced."""
+        text = self.file.read_text()
+        for old, new in replaced.items():
+            assert text.count(old) == 1, f"{old!r} is not once in {text}"
+            text = text.replace(old, new)
+        self.write(text)
 
     def command(self, playbooks: t.Iterable[str], *options: str) -> list[str]:
         return ["ansible-playbook", "-i", str(self.inventory), *playbooks, "-e", f"topology={self.name}", *options]
@@ -195,6 +203,19 @@ class Topology:
         """The cluster's nodes, and whether they are Ready."""
         path = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
         return dict(line.split() for line in self.kubectl("get", "nodes", f"--output=jsonpath={path}").splitlines())
+
+    def pods(self) -> dict[str, str]:
+        """Every pod, and since when its container runs."""
+        path = '{range .items[*]}{.metadata.name} {.status.containerStatuses[0].state.running.startedAt}{"\\n"}{end}'
+        return dict(
+            line.split() for line in self.kubectl("get", "pods", "-A", f"--output=jsonpath={path}").splitlines()
+        )
+
+    def starts(self, *nodes: str) -> list[str]:
+        """When each node and its kubelet were started."""
+        seen = sh("podman", "inspect", "--format={{.Name}} {{.State.StartedAt}}", *map(self.container, nodes))
+        kubelet = ("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "kubelet")
+        return [*seen.splitlines(), *(sh("podman", "exec", self.container(node), *kubelet) for node in nodes)]
 
 
 def kill_tree(pid: int) -> None:

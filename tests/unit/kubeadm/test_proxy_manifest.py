@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kube-proxy's manifest: which nodes have a configuration of their own, what remakes pods, and which file a pod reads."""
+"""kube-proxy's manifest: which nodes have a configuration of their own, what remakes pods, which file a pod reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER, PROGRAM = "/var/lib/kube-proxy", "/usr/local/bin/kube-proxy"
 
 def rendered(modes, providers=None, **cluster):
     """The manifest's text for nodes with these modes; nodes are containers unless it is said."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, autoescape=False)  # noqa: S701
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, autoescape=False)
     environment.filters["hash"] = lambda text, kind: hashlib.new(kind, text.encode()).hexdigest()
     nodes = {node: {"provider": "container", **({"provider": providers[node]} if providers else {})} for node in modes}
     usual = {"proxy_mode": "nftables", "control_plane": ["cp1"], "endpoint": "192.0.2.1:6443", "kubernetes": "v1.0.0"}
