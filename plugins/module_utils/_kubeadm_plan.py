@@ -26,6 +26,9 @@ CHANGEABLE = ("proxy_mode", "proxy_modes", "proxy_scheduler")
 # Modes of which kube-proxy does not clear away the one when it starts in the other, since both use iptables: see
 # platformCleanup in kubernetes, cmd/kube-proxy/app/server_linux.go.
 BOTH_BY_IPTABLES = {"iptables", "ipvs"}
+NOT_CLEARED = (
+    "kube-proxy clears neither of these modes away when it starts in the other: run with 'nftables' in between"
+)
 # Who else is a member changes while the cluster lives, and is nothing that kubeadm configures.
 MEMBERS = "workers"
 # What makes a backend of the pod network, which a running cluster can change.
@@ -127,17 +130,19 @@ def head(path: str) -> str:
 
 def refuse_switch(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> None:
     """A change of kube-proxy's mode that would leave the old mode's rules behind is refused."""
-    was, wanted = record.get("proxy_modes", {}), settings.get("proxy_modes", {})
     problems = [
-        f"proxy_modes.{node}: the node is in mode {was[node]!r}, the topology says {mode!r}"
-        for node, mode in wanted.items()
-        if {was.get(node), mode} == BOTH_BY_IPTABLES
+        f"{path}: the node is in mode {was!r}, the topology says {mode!r}"
+        for path, was, mode in cluster_changes(record, settings)
+        if not_cleared((path, was, mode))
     ]
     if problems:
-        raise KubeadmError(
-            "\n".join(problems) + "\nkube-proxy clears neither of these modes away when it starts in the other:"
-            " run with 'nftables' in between, or put the old values back."
-        )
+        raise KubeadmError("\n".join(problems) + f"\n{NOT_CLEARED}, or put the old values back.")
+
+
+def not_cleared(change: Change) -> bool:
+    """Whether it is one between modes of which kube-proxy does not clear the one away when it starts in the other."""
+    path, *modes = change
+    return head(path) == "proxy_modes" and set(modes) == BOTH_BY_IPTABLES
 
 
 def plan(observed: Observed, desired: Desired) -> list[Step]:

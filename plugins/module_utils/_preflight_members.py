@@ -10,11 +10,14 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     CHANGEABLE,
+    NOT_CLEARED,
     cluster_changes,
     head,
+    not_cleared,
     switched,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import PROBLEM, Check, Facts
+from ansible_collections.reftopo.lab.plugins.module_utils._settings import Change
 
 Data = t.Mapping[str, t.Any]
 CONTROL_PLANE = "control-plane"
@@ -91,7 +94,9 @@ def _settings(facts: Facts, topology: Data) -> t.Iterator[Check]:
         where = (f"setting {path}", f"cluster.{path}")
         if (path, was, wanted) in switched(*both):
             yield Check(*where, f"is switched from {was!r} to {wanted!r}")
-        elif path not in NOT_COMPARED and head(path) not in CHANGEABLE:  # which kubeadm judges
+        elif head(path) in CHANGEABLE:
+            yield from _proxy((path, was, wanted), topology)
+        elif path not in NOT_COMPARED:
             found = f"the cluster was built with {was!r}, the topology says {wanted!r}"
             # What pods have comes of the segments' MTU, where the plugin cannot be told another.
             place = "segments" if path == "cni.mtu" and not _takes_mtu(topology) else where[1]
@@ -101,6 +106,19 @@ def _settings(facts: Facts, topology: Data) -> t.Iterator[Check]:
 def _takes_mtu(topology: Data) -> bool:
     cni = topology.get("cluster", {}).get("cni")
     return bool(cni) and "mtu" in backend_of(cni).options
+
+
+def _proxy(change: Change, topology: Data) -> t.Iterator[Check]:
+    """Of kube-proxy; the cluster's mode is that of the nodes that have none of their own, so it is told with theirs."""
+    path, was, wanted = change
+    node = path.partition(".")[2]
+    of_node = node and wanted != topology["cluster"]["proxy_mode"]
+    where = f"nodes.{node}.proxy_mode" if of_node else "cluster.proxy_mode" if node else f"cluster.{path}"
+    if not_cleared(change):
+        found = f"the node is in mode {was!r}, the topology says {wanted!r}"
+        yield Check(f"setting {path}", where, found, PROBLEM, f"{NOT_CLEARED}, or put the old value back")
+    elif path != "proxy_mode":
+        yield Check(f"setting {path}", where, f"is switched from {was!r} to {wanted!r}")
 
 
 def _put_back(topology: Data) -> str:

@@ -50,6 +50,15 @@ ANOTHER_CLUSTER = {
 UDP = {"name": "flannel", "backend": "udp", "port": 8285, "overhead": 28}
 SWITCHED = {**MEMBERS, "nodes": RECORD["nodes"], "cluster": {**TOPOLOGY["cluster"], "cni": {**UDP, "mtu": 1472}}}
 SHORTER = {**SWITCHED, "cluster": {**TOPOLOGY["cluster"], "cni": {**UDP, "mtu": 1372}}}
+IPVS = {
+    **TOPOLOGY["cluster"],
+    "proxy_mode": "iptables",
+    "proxy_modes": {"cp1": "iptables", "w1": "ipvs", "w2": "iptables"},
+    "proxy_scheduler": "rr",
+}
+IPTABLES = {**TOPOLOGY["cluster"], "proxy_mode": "iptables", "proxy_modes": dict.fromkeys(RECORD["nodes"], "iptables")}
+RUNS_IPVS = dataclasses.replace(ONE_GOES, record={**RECORD, "cluster": IPVS})
+SCHEDULED = {**IPVS, "proxy_scheduler": "lc", "proxy_modes": {**IPVS["proxy_modes"], "w2": "nftables"}}
 CASES = {
     "one-goes": checks(ONE_GOES, MEMBERS),
     "interrupted": checks(INTERRUPTED, MEMBERS),
@@ -59,6 +68,8 @@ CASES = {
     "no-cluster-any-more": checks(ONE_GOES, {k: v for k, v in MEMBERS.items() if k != "cluster"}),
     "another-backend": checks(ONE_GOES, SWITCHED),
     "another-backend-and-mtu": checks(ONE_GOES, SHORTER),
+    "another-mode": checks(RUNS_IPVS, {**SWITCHED, "cluster": SCHEDULED}),
+    "another-mode-refused": checks(RUNS_IPVS, {**SWITCHED, "cluster": IPTABLES}),
 }
 
 
