@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE, plugin_of
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import plugin_of
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import hashes, spreads
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVICE, SETS, TELLING, WORKLOAD
@@ -36,14 +37,14 @@ STICKY_TRIES, PORT_TRIES = 8, 4
 # (KUBE-IPVS-FILTER), although the address is the node's own; iptables mode has no rule for it, so it goes where the
 # routes lead, and nobody there has the address.
 PING = {"nftables": ("refused",), "iptables": ("timeout", "unreachable"), "ipvs": ("refused",)}
-# Claims that a scheduler can only keep that leads one client to every endpoint, however many others connect meanwhile.
-SPREADING = ("rr", "lc")
+# Claims that only hold where one client meets every endpoint.
 NEED_SPREAD = ("spread", "source", "hairpin", "affinity")
 ASK = f"kubectl -n {WORKLOAD} get services; curl …/hostname; curl …/clientip"
 OF_NODES = {
     "spread": f"{SERVICE} leads a pod here to each of its endpoints",
     "source": f"endpoints of {SERVICE} see a pod's own address",
-    "hairpin": f"a pod that {SERVICE} leads to itself sees the address of {{hairpin}}",
+    "hairpin": f"a pod that {SERVICE} leads to itself sees an address of its node",
+    "hashed": f"{SERVICE} leads a pod here to one endpoint every time",
     "affinity": f"{STICKY} leads a pod here to one endpoint every time, {SERVICE} to several",
     "nobody": f"{NOBODY}, which has no endpoints, refuses a pod here at once",
     "ping": f"{SERVICE}'s address answers no ping from a pod here; another pod does",
@@ -81,20 +82,14 @@ class Asked(t.NamedTuple):
 def claims(topology: Data) -> list[Claim]:
     """What is claimed of the services, by where they are asked from."""
     asked = ((topology["nodes"], OF_NODES), (topology["namespaces"], OF_NAMESPACES))
-    hairpin = CNI_BRIDGE if plugin_of(topology["cluster"]["cni"]).pods == CNI_BRIDGE else "its node"
-    made = [
-        Claim(name, key, title.format(hairpin=hairpin), ASK)
-        for names, titles in asked
-        for name in names
-        for key, title in titles.items()
-    ]
-    return [claim for claim in made if claim.key not in NEED_SPREAD or spreads(topology, claim.node)]
+    made = [Claim(name, key, title, ASK) for names, titles in asked for name in names for key, title in titles.items()]
+    return [claim for claim in made if _can_be_kept(topology, claim)]
 
 
-def spreads(topology: Data, node: str) -> bool:
-    """Whether a client on a node meets all endpoints of a service by and by."""
-    ipvs = topology["nodes"][node]["proxy_mode"] == "ipvs"
-    return not ipvs or topology["cluster"]["proxy_scheduler"] in SPREADING
+def _can_be_kept(topology: Data, claim: Claim) -> bool:
+    if claim.key == "hashed":
+        return hashes(topology, claim.node)
+    return claim.key not in NEED_SPREAD or spreads(topology, claim.node)
 
 
 def tries(endpoints: int) -> int:
@@ -195,15 +190,19 @@ def _spread(outcomes: list[Outcome], asked: Asked) -> list[str]:
     ]
 
 
-def _affinity(outcomes: list[Outcome], asked: Asked) -> list[str]:
-    """One endpoint; and the control, that the same pod meets several where a service does not remember its clients."""
-    source = outcomes[0].probe.source.name
-    wrong = [
-        f"{protocol}: {STICKY} led to {', '.join(sorted(names)) or 'nobody'}"
+def _hashed(outcomes: list[Outcome], asked: Asked) -> list[str]:
+    return [
+        f"{protocol}: {outcomes[0].probe.target.name} led to {', '.join(sorted(names)) or 'nobody'}"
         for protocol, names in servers(outcomes, asked).items()
         if len(names) != 1
     ]
+
+
+def _affinity(outcomes: list[Outcome], asked: Asked) -> list[str]:
+    """One endpoint; and the control, that the same pod meets several where a service does not remember its clients."""
+    source = outcomes[0].probe.source.name
     plain = servers([o for o in asked.of(source, SERVICE) if o.probe.protocol != "icmp"], asked)
+    wrong = _hashed(outcomes, asked)
     return wrong + [f"{protocol}: {SERVICE} led to one endpoint too" for protocol in plain if len(plain[protocol]) < 2]
 
 
@@ -243,6 +242,7 @@ JUDGES: dict[str, t.Callable[[list[Outcome], Asked], list[str]]] = {
     "spread": _spread,
     "source": _source,
     "hairpin": _hairpin,
+    "hashed": _hashed,
     "affinity": _affinity,
     "nobody": _nothing,
     "ports": _ports,

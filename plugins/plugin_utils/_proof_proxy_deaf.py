@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import spreads
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as rules
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
@@ -51,7 +52,7 @@ def claims(topology: Data) -> list[Claim]:
         Claim(name, key, title, rules.COMMANDS[node["proxy_mode"]])
         for name, node in topology["nodes"].items()
         for key, title in titles.items()
-        if key != "listed" or asked.spreads(topology, name)
+        if key != "listed" or spreads(topology, name)
     ]
 
 

@@ -95,7 +95,7 @@ def where(asking: str, target: str, protocol: str = "tcp", **values: t.Any) -> A
 
 def test_what_holds():
     assert found(world()) == {}
-    assert len(asked.claims(TOPOLOGY)) == 2 * len(asked.OF_NODES) + len(asked.OF_NAMESPACES)
+    assert len(asked.claims(TOPOLOGY)) == 2 * (len(asked.OF_NODES) - 1) + len(asked.OF_NAMESPACES)
 
 
 def test_so_many_tries_that_no_endpoint_is_missed():
@@ -181,6 +181,15 @@ def test_one_change_is_named(name):
     assert {case: texts[0] for case, texts in faults.items() if case in wanted} == wanted
     # A pod that only ever meets itself breaks what is claimed of the others too.
     assert set(faults) - set(wanted) <= ({"n1-source"} if name == "all services are sticky" else set())
+
+
+@pytest.mark.parametrize("scheduler", ["dh", "sh"])
+def test_a_scheduler_that_hashes_leads_a_pod_to_one_endpoint(scheduler):
+    topology = {"nodes": {"n1": {"proxy_mode": "ipvs"}}, "namespaces": {}, "cluster": {"proxy_scheduler": scheduler}}
+    claim = next(claim for claim in asked.claims(topology) if claim.key == "hashed")
+    same = [where("a-n1", "agnhost", protocol, server="b-n2-x") for protocol in PORTS]
+    assert asked.faults(claim, world(*same)) == []
+    assert asked.faults(claim, world(same[0])) == ["udp: agnhost led to a-n1, a-n2, b-n1, b-n2"]
 
 
 def test_what_was_not_asked_proves_nothing():

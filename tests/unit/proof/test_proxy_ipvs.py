@@ -167,3 +167,4 @@ def test_what_is_asked_depends_on_whether_the_scheduler_spreads(scheduler, sprea
     found = {node: {claim.key for claim in made if claim.node == node} for node in nodes}
     assert {"nobody", "ping", "ports", "taken-out", "back"} <= found["n1"]
     assert found["n2"] - found["n1"] == (set() if spreads else {*asked.NEED_SPREAD, "listed"})
+    assert found["n1"] - found["n2"] == ({"hashed"} if scheduler == "sh" else set())
