@@ -127,7 +127,7 @@ def test_another_backend_and_mode_of_kube_proxy_take_over_and_nothing_is_left_of
     members = {"cp1.life-a", "w1.life-a", "w2.life-a"}
     told = a.up("--check", "--diff")
     assert set(told.changed) == members | {"host.life-a"}
-    changes = ("cni.backend from 'vxlan' to 'udp'", "-    mode: nftables", "+    mode: iptables", "+  w2.conf: |")
+    changes = ("cni.backend from 'vxlan' to 'udp'", "+    mode: iptables", "+  w2.conf: |")
     assert [words for words in changes if words not in told.output] == []
     assert set(a.up().changed) == members | {"host.life-a"}
     a.play(["playbooks/verify.yml"])  # on each node one backend and one mode, in which pods reach pods and services
