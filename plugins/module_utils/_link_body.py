@@ -93,6 +93,8 @@ class Body:
         self.before = current.namespaces.get(name, Namespace())
         self.kept = kept.namespaces.get(name, Namespace())
         self.want = desired.namespaces[name]
+        # Of each wanted link, what is there, or what has just been made
+        self.have = {name: self.kept.links.get(name) or _fresh(want) for name, want in self.want.links.items()}
         # Links that lost an address, and with it perhaps routes
         self.disturbed: set[str] = set()
         # Links that lost their neighbours: neigh_changeaddr and neigh_ifdown in the kernel's net/core/neighbour.c
@@ -128,10 +130,10 @@ class Body:
         unsettled = {have.master for have in self.before.links.values() if have.name not in self.kept.links}
         self.forgetful |= unsettled
         for want in in_order(self.want.links):
-            have = self.kept.links.get(want.name) or _fresh(want)
+            have = self.have[want.name]
             if want.kind == "bridge" and want.name in unsettled:
                 have = replace(have, mtu=0)
-            if have.master != want.master:
+            if have.hairpin and have.master != want.master:
                 have = replace(have, hairpin=False)  # a new port has none (new_nbp in net/bridge/br_if.c)
             steps = list(self._link(have, want))
             changed = {step.path.rpartition(".")[2] for step in steps}
@@ -189,15 +191,14 @@ class Body:
     def _extra_entries(self) -> t.Iterator[Step]:
         """Of all links before any is added: one that moves to another port is deleted from where it was."""
         for want in self.want.links.values():
-            have = self.kept.links.get(want.name) or _fresh(want)
-            yield from self._told(_link_entry.removals(have, want), "links", want.name)
+            yield from self._told(_link_entry.removals(self.have[want.name], want), "links", want.name)
 
     def _missing_entries(self) -> t.Iterator[Step]:
         for want in self.want.links.values():
-            have = self.kept.links.get(want.name) or _fresh(want)
-            if want.name in self.forgetful:
+            have = self.have[want.name]
+            if have.neighbours and want.name in self.forgetful:
                 have = replace(have, neighbours=())
-            if want.name in self.moved:
+            if have.fdb and want.name in self.moved:
                 have = replace(have, fdb=_link_entry.without_bridge(have.fdb))
             yield from self._told(_link_entry.additions(have, want), "links", want.name)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FdbEntry, Neighbour
 from ansible_collections.reftopo.lab.plugins.module_utils._link_nat import Rules
@@ -25,6 +26,7 @@ PEER_SUFFIX = ".peer"
 ADDRESSES_OF_LO = ("127.0.0.1/8", "::1/128")  # the kernel sets them when lo goes up
 
 
+@lru_cache
 def group(owner: str) -> int:
     """The link group (1 to 2**31 - 1) of an owner's links.
 

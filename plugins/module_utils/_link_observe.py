@@ -46,6 +46,8 @@ def observe_fdb(run: Run, state: State) -> State:
 
     def with_entries(end: End, link: Link) -> Link:
         entries = found.get(end.namespace, {}).get(end.name, ())
+        if not entries and link.kind != "vxlan":
+            return link
         read = link.kind == "vxlan" and link.owner == state.owner
         options = effective(link.options, entries) if read else link.options
         return replace(link, fdb=without_default(entries, link.options), options=options)

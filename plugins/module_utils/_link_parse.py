@@ -59,10 +59,8 @@ def _namespace(owner: str, name: str, dump: str) -> Namespace:
     entries = [entry for entry in entries if "ifname" in entry]
     indices = {entry["ifname"]: entry["ifindex"] for entry in entries}
     links = {
-        # A link below, or a veth's other end, is shown by its name when it is in the same namespace.
-        name: replace(link, peer_index=link.peer_index or indices.get(entry.get("link"), 0))
+        entry["ifname"]: _link(owner, entry, neighbours.get(entry["ifname"], ()), indices.get(entry.get("link"), 0))
         for entry in entries
-        for name, link in [(entry["ifname"], _link(owner, entry, neighbours.get(entry["ifname"], ())))]
     }
     routes = [
         [parse_route(entry, version) for entry in table if TABLES.get(entry.get("table")) != "local"]
@@ -98,7 +96,8 @@ def _ways_out(route: Route) -> t.Iterator[Route]:
         yield from hops or [route]
 
 
-def _link(owner: str, entry: Data, neighbours: t.Iterable[Neighbour]) -> Link:
+def _link(owner: str, entry: Data, neighbours: t.Iterable[Neighbour], linked: int) -> Link:
+    """`linked` is the index of the link below, or a veth's other end, which is shown by its name if it is there."""
     altnames = tuple(entry.get("altnames", ()))
     holder, mark = next(filter(None, map(split_mark, altnames)), ("", ""))
     kind = kind_of(entry)
@@ -118,7 +117,7 @@ def _link(owner: str, entry: Data, neighbours: t.Iterable[Neighbour]) -> Link:
         grouped=entry.get("group") == str(group(owner)),
         altnames=altnames,
         index=entry["ifindex"],
-        peer_index=entry.get("link_index", 0),
+        peer_index=entry.get("link_index") or linked,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_network
 
 Data = dict[str, t.Any]
@@ -158,14 +159,20 @@ def missing(have: t.Iterable[Route], want: t.Iterable[Route]) -> t.Iterator[tupl
             yield number, route
 
 
+@lru_cache
+def _destination(to: str) -> str:
+    """With its prefix length. Every link that is up has a route to fe80::/64."""
+    return to if to == "default" else str(ip_network(to))
+
+
 def parse_route(entry: Data, version: int) -> Route:
     """One route that `ip -N -j -d route` prints; IPv6 shows ``lo`` as the link of one that leads nowhere."""
-    to, metric, kind = entry["dst"], entry.get("metric", 0), TYPES.get(entry.get("type", "1"), entry.get("type", ""))
+    metric, kind = entry.get("metric", 0), TYPES.get(entry.get("type", "1"), entry.get("type", ""))
     hops = (
         NextHop(hop.get("gateway", ""), hop.get("weight", 1), hop.get("dev", "")) for hop in entry.get("nexthops", ())
     )
     return Route(
-        to=to if to == "default" else str(ip_network(to)),
+        to=_destination(entry["dst"]),
         version=version,
         via=entry.get("gateway", ""),
         dev="" if kind in NOWHERE else entry.get("dev", ""),

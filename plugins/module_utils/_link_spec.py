@@ -39,6 +39,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_sysctl import no
 
 Data = dict[str, t.Any]
 
+# Of Ansible's types those that values of JSON have
+TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
 STATES = ["merged", "overridden", "deleted", "gathered", "rendered", "verified"]
 LINK_OPTIONS: Data = {
     "kind": {"type": "str", "choices": sorted(KINDS)},
@@ -153,6 +155,9 @@ def validated(options: t.Any, known: Data, path: str, problems: list[Problem]) -
         problems.append(Problem(path, f"is {options!r}, not a mapping", f"give some of {', '.join(sorted(known))}"))
         return None
     given = {str(key): value for key, value in (options or {}).items() if value is not None}
+    if as_known(given, known):
+        defaults = {name: option["default"] for name, option in known.items() if "default" in option}
+        return {**defaults, **given}
     result = ArgumentSpecValidator(known).validate(given)
     for name in result.unsupported_parameters:
         problems.append(Problem(f"{path}.{name}", "is unknown", f"known are {', '.join(sorted(known))}"))
@@ -161,6 +166,22 @@ def validated(options: t.Any, known: Data, path: str, problems: list[Problem]) -
     if result.errors.errors:
         return None
     return {name: value for name, value in result.validated_parameters.items() if value is not None}
+
+
+def as_known(given: Data, known: Data) -> bool:
+    """Whether Ansible's validator would take the options as they are; asking it takes it 0.2 ms a link."""
+    missing = any(option.get("required") and name not in given for name, option in known.items())
+    return not missing and all(name in known and _fits(value, known[name]) for name, value in given.items())
+
+
+def _fits(value: t.Any, option: Data) -> bool:
+    parts = value if isinstance(value, list) else ()
+    known = _has_type(value, option["type"]) and value in option.get("choices", (value,))
+    return known and all(_has_type(part, option.get("elements", "raw")) for part in parts)
+
+
+def _has_type(value: t.Any, name: str) -> bool:
+    return name == "raw" or type(value) is TYPES[name]
 
 
 def _build(spec: Spec) -> State:

@@ -7,21 +7,29 @@ To write the golden files anew, and then read the difference: REFTOPO_GOLDEN=1 .
 from __future__ import annotations
 
 import os
+import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.doc_fragments.link_body import ModuleDocFragment
+from ansible_collections.reftopo.lab.plugins.module_utils import _link_spec
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import End, LinkStateError
 from ansible_collections.reftopo.lab.plugins.module_utils._link_route import NextHop, Route
-from ansible_collections.reftopo.lab.plugins.module_utils._link_route_check import route
+from ansible_collections.reftopo.lab.plugins.module_utils._link_route_check import ROUTE_OPTIONS, route
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import (
     BODY_OPTIONS,
+    FDB_OPTIONS,
     LINK_OPTIONS,
     OPTIONS,
+    PEER_OPTIONS,
+    as_known,
     desired_state,
+    validated,
 )
 from ansible_collections.reftopo.lab.plugins.modules import link_state
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 FOLDER = Path(__file__).parent
 GOLDEN = sorted((FOLDER / "golden").glob("*.yml"))
@@ -87,3 +95,44 @@ def test_every_option_is_documented():
     assert set(documentation) == set(OPTIONS)
     text = " ".join([*documentation["links"]["description"], documentation["namespaces"]["description"]])
     assert [name for name in [*LINK_OPTIONS, *BODY_OPTIONS] if f"C({name})" not in text] == []
+
+
+FLAT = st.sampled_from(["veth", "tap", "", "7", "yes", 7, 0, True, False, 1.5, None])
+VALUE = st.one_of(FLAT, st.lists(FLAT, max_size=2), st.just({}), st.just({"name": "x"}))
+FITTING = st.sampled_from(
+    [("kind", "veth"), ("mtu", 1400), ("up", False), ("addresses", ["x"]), ("mac", "x"), ("to", "x")]
+)
+
+
+@settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_what_ansible_is_not_asked_it_would_say(data: st.DataObject, monkeypatch: pytest.MonkeyPatch):
+    known = data.draw(st.sampled_from([LINK_OPTIONS, FDB_OPTIONS, PEER_OPTIONS, ROUTE_OPTIONS, BODY_OPTIONS]))
+    random = st.tuples(st.sampled_from([*known, "colour"]), VALUE)
+    options = dict(data.draw(st.lists(st.one_of(FITTING, random), max_size=4)))
+    found: list[t.Any] = []
+    for ask in (as_known, lambda *_arguments: False):
+        with monkeypatch.context() as patch:
+            patch.setattr(_link_spec, "as_known", ask)
+            problems: list[t.Any] = []
+            found.append((validated(options, known, "x", problems), problems))
+    assert repr(found[0][1]) == repr(found[1][1])
+    assert types(found[0][0]) == types(found[1][0])
+
+
+def types(options: dict[str, t.Any] | None) -> t.Any:
+    """With the types, since 1, True and 1.0 are equal."""
+    return options and {name: (type(value), repr(value)) for name, value in options.items()}
+
+
+def test_most_links_are_as_ansible_would_have_them():
+    assert as_known({"kind": "veth", "mtu": 1400, "addresses": ["10.0.0.1/24"], "peer": {"name": "x"}}, LINK_OPTIONS)
+    for options in ({"colour": "red"}, {"kind": "x"}, {"mtu": "1400"}, {"mtu": True}, {"addresses": [1]}):
+        assert not as_known(options, LINK_OPTIONS), options
+    assert not as_known({"namespace": "a"}, PEER_OPTIONS), "name is required"
