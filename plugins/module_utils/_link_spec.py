@@ -181,7 +181,8 @@ def _fits(value: t.Any, option: Data) -> bool:
 
 
 def _has_type(value: t.Any, name: str) -> bool:
-    return name == "raw" or type(value) is TYPES[name]
+    """Of these types only bool is a kind of another, of int, and is none here."""
+    return name == "raw" or (isinstance(value, TYPES[name]) and isinstance(value, bool) == (name == "bool"))
 
 
 def _build(spec: Spec) -> State:
