@@ -44,7 +44,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Topology]:
             topology.destroy()
 
 
-@pytest.mark.parametrize(("was", "scheduler"), zip(("rr", *ROUND), ROUND), ids=ROUND)
+@pytest.mark.parametrize(("was", "scheduler"), list(zip(("rr", *ROUND), ROUND)), ids=ROUND)
 def test_a_scheduler_takes_over(lab: Topology, was: str, scheduler: str):
     lab.change({f"proxy_scheduler: {was}": f"proxy_scheduler: {scheduler}"})
     told = suite(lab, RULES)  # the control: what is not there yet is missed
