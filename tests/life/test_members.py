@@ -54,8 +54,8 @@ def subnet(topology: Topology, node: str) -> str:
 def started(topology: Topology, node: str) -> str:
     """When flanneld was started, and which processes its pods are."""
     since = inside(topology, node, "systemctl", "show", "--property=ExecMainPID", "flanneld")
-    # ctr warns on standard error, with the time
-    return since + inside(topology, node, "sh", "-c", "ctr -n k8s.io tasks list 2>/dev/null")
+    # ctr warns on standard error, with the time, and containerd lists tasks in no order
+    return since + inside(topology, node, "sh", "-c", "ctr -n k8s.io tasks list 2>/dev/null | sort")
 
 
 @pytest.fixture(scope="module")
