@@ -19,7 +19,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 
-START_TIMEOUT = 15.0  # seconds until a held command must say that it is ready
+START_TIMEOUT = 60.0  # seconds until a held command must say that it is ready; an emulated machine needs over 15
 STOP_TIMEOUT = 15.0
 T = t.TypeVar("T")
 
