@@ -8,7 +8,9 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-CNIS = ("flannel", "calico")
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import PLUGINS
+
+CNIS = tuple(PLUGINS)
 LAYER = re.compile(r"localhost/reftopo/([\w-]+)")  # what Containerfiles call a layer of Debian packages
 
 

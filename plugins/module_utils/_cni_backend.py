@@ -44,6 +44,11 @@ class Plugin(t.NamedTuple):
     tables: str = ""
     switched: bool = False
 
+    @property
+    def bridge(self) -> str:
+        """The link that all pods of a node hang on; empty where each has one of its own."""
+        return "" if "*" in self.pods else self.pods
+
 
 # Sources: flannel, pkg/backend/vxlan/vxlan.go, pkg/backend/udp/udp_amd64.go and udp_network_amd64.go, and
 # pkg/backend/hostgw. VXLAN over IPv4: IP 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348 section 5); udp: IP 20, UDP 8.

@@ -10,8 +10,8 @@ each other node, of one AS) and bird_ipam.cfg.template (blocks alone are announc
 from __future__ import annotations
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CALICO, pod_network
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bird import Session, prefixes, sessions
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bird import Prefix, Session, prefixes, sessions
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, route_to_each, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_leftovers import in_use
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import BIRDCL, Snapshot
@@ -45,10 +45,15 @@ def _sessions(snapshot: Snapshot, neighbour: str) -> list[Session]:
     return [one for one in sessions(snapshot.text("bgp")) if one.neighbour == neighbour]
 
 
+def _learned(snapshot: Snapshot, spoken: list[Session]) -> list[Prefix]:
+    """What came by sessions."""
+    names = {session.name for session in spoken}
+    return [prefix for prefix in prefixes(snapshot.text("prefixes")) if prefix.protocol in names]
+
+
 def prefix_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
     address, device = topology["nodes"][peer.node]["address"], underlay(topology["nodes"][peer.node])
-    names = {session.name for session in _sessions(snapshot, address)}
-    learned = [prefix for prefix in prefixes(snapshot.text("prefixes")) if prefix.protocol in names]
+    learned = _learned(snapshot, _sessions(snapshot, address))
     wanted = {"via": address, "device": device, "BGP.next_hop": address, "BGP.as_path": ""}
     return [
         fault
@@ -65,11 +70,7 @@ def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
     """The next hop is the node, without onlink: nodes share a segment."""
     node = topology["nodes"][peer.node]
     wanted = {"gateway": node["address"], "dev": underlay(node), "protocol": "bird", "flags": []}
-    return [
-        fault
-        for block in peer.subnets
-        for fault in single(f"route to {block}", snapshot.rows("routes", dst=block), wanted)
-    ]
+    return route_to_each(snapshot, peer.subnets, wanted)
 
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
@@ -77,8 +78,7 @@ def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[s
     blocks = {block for peer in known.values() for block in peer.subnets}
     addresses = {node["address"] for name, node in topology["nodes"].items() if name != own.node}
     spoken = sessions(snapshot.text("bgp"))
-    names = {session.name for session in spoken}
-    learned = [prefix for prefix in prefixes(snapshot.text("prefixes")) if prefix.protocol in names]
+    learned = _learned(snapshot, spoken)
     return [
         *(
             f"session {one.name} with {one.neighbour}, no other node"

@@ -15,7 +15,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network, to_own_pods
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences, route_to_each, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
@@ -24,6 +24,7 @@ AFFINITY = "host:"  # what is before the node's name in a block's affinity
 GATEWAY = "169.254.1.1"
 # What it keeps in the Kubernetes API, and the pods that its addresses are for.
 RESOURCES = "nodes,pods,ipamblocks.crd.projectcalico.org"
+NO_POD = "no pod of this node has an address of its own"
 IPAM = "kubectl get ipamblocks -o yaml; calicoctl ipam show --show-blocks"
 OWN = (
     ("blocks", "what no pod has of the node's own blocks of addresses goes nowhere", "ip route show type blackhole"),
@@ -104,19 +105,14 @@ def allocated(block: Data) -> t.Iterator[tuple[str, str]]:
 
 
 def block_faults(snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
-    wanted = {"type": "blackhole", "protocol": "bird"}
-    return [
-        fault
-        for block in own.subnets
-        for fault in single(f"route to {block}", snapshot.rows("routes", dst=block), wanted)
-    ]
+    return route_to_each(snapshot, own.subnets, {"type": "blackhole", "protocol": "bird"})
 
 
 def address_faults(_snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
     """Addresses that several pods have, or one that IPAM did not give it; and those that it gave to no pod there is."""
     node = t.cast("CalicoNode", own)
     networks = [ipaddress.ip_network(block) for block in node.subnets]
-    faults = [] if node.pods else ["no pod of this node has an address of its own"]
+    faults = [] if node.pods else [NO_POD]
     for address, pods in sorted(node.pods.items()):
         if len(pods) > 1:
             faults.append(f"{address} is that of {' and '.join(pods)}")
@@ -128,10 +124,14 @@ def address_faults(_snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]
     return faults + [f"IPAM has {address} for {node.allocated[address]}, which does not have it" for address in lost]
 
 
+def _of_pods(own: Peer, judge: t.Callable[[str], list[str]]) -> list[str]:
+    """What is wrong with the pods of a node, each judged by its address; that there are none is wrong too."""
+    pods = t.cast("CalicoNode", own).pods
+    return [fault for address in sorted(pods) for fault in judge(address)] if pods else [NO_POD]
+
+
 def attached_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
-    node = t.cast("CalicoNode", own)
-    faults = [] if node.pods else ["no pod of this node has an address of its own"]
-    return faults + [fault for address in sorted(node.pods) for fault in _plugged(snapshot, topology, address)]
+    return _of_pods(own, lambda address: _plugged(snapshot, topology, address))
 
 
 def _plugged(snapshot: Snapshot, topology: Data, address: str) -> list[str]:
@@ -163,9 +163,7 @@ def _eth0(namespace: Data) -> Data:
 
 
 def gateway_faults(snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
-    node = t.cast("CalicoNode", own)
-    faults = [] if node.pods else ["no pod of this node has an address of its own"]
-    return faults + [fault for address in sorted(node.pods) for fault in _led_out(snapshot, address)]
+    return _of_pods(own, lambda address: _led_out(snapshot, address))
 
 
 def _led_out(snapshot: Snapshot, address: str) -> list[str]:

@@ -68,6 +68,15 @@ def single(what: str, rows: list[Data], wanted: Data) -> list[str]:
     return differences(what, rows[0], wanted)
 
 
+def route_to_each(snapshot: Snapshot, networks: tuple[str, ...], wanted: Data) -> list[str]:
+    """To each network exactly one route, with these values."""
+    return [
+        fault
+        for network in networks
+        for fault in single(f"route to {network}", snapshot.rows("routes", dst=network), wanted)
+    ]
+
+
 def pod_routes(snapshot: Snapshot, topology: Data) -> list[Data]:
     """A node's routes to pods, of all tables, but for those by which its own are reached."""
     network = pod_network(topology)

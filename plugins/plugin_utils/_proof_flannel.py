@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import CNI_BRIDGE
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, route_to_each
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
@@ -36,8 +36,7 @@ def _peer(node: Data, backend: str) -> Peer:
 
 
 def subnet_faults(snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
-    rows = snapshot.rows("routes", dst=own.subnet)
-    return single(f"route to {own.subnet}", rows, {"dev": CNI_BRIDGE, "protocol": "kernel"})
+    return route_to_each(snapshot, own.subnets, {"dev": CNI_BRIDGE, "protocol": "kernel"})
 
 
 FAULTS = {"subnet": subnet_faults}

@@ -9,7 +9,7 @@ This plugin util is PRIVATE to the collection. Source of the promises: flannel, 
 from __future__ import annotations
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, route_to_each
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
@@ -28,7 +28,7 @@ def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
     """The next hop is the node, without onlink: nodes share a segment."""
     device = underlay(topology["nodes"][peer.node])
     wanted = {"gateway": topology["nodes"][peer.node]["address"], "dev": device, "flags": []}
-    return single(f"route to {peer.subnet}", snapshot.rows("routes", dst=peer.subnet), wanted)
+    return route_to_each(snapshot, peer.subnets, wanted)
 
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:

@@ -23,11 +23,12 @@ TUNNEL_PORTS = {4789} | {
     if "port" in backend.defaults
 }
 IP_IN_IP = "4"  # IANA's protocol number (RFC 2003)
+_BARE = "travels bare, to the other node's MAC address"
 WAYS = {
     "vxlan": "travels in VXLAN",
     "udp": "travels in UDP and nothing else",
-    "host-gw": "travels bare, to the other node's MAC address",
-    "bgp": "travels bare, to the other node's MAC address",
+    "host-gw": _BARE,
+    "bgp": _BARE,
     DIRECT: "travels bare within the segment, and in VXLAN to others",
 }
 

@@ -16,7 +16,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import add
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare, segment, underlay
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare, segment, underlay_mtu
 
 WORKLOAD = "reftopo-verify"  # namespace of the test workload, roles/verify/templates/workload.yaml.j2
 SERVICE = "agnhost"
@@ -197,10 +197,9 @@ def mtu_probes(topology: Data, name: str, found: dict[str, list[Endpoint]]) -> l
 
 def narrows(topology: Data, source: Endpoint, target: Endpoint) -> bool:
     """Whether it is behind the first device of a packet's path that it becomes too large."""
-    node = topology["nodes"][str(source.node)]
-    underlay_mtu = node["interfaces"][underlay(node)]["mtu"]
+    outside = underlay_mtu(topology["nodes"][str(source.node)])
     is_bare = bare(topology, str(source.node), str(target.node))
-    return source.kind == "nodes" and is_bare and pod_network(topology)["cni"]["mtu"] < underlay_mtu
+    return source.kind == "nodes" and is_bare and pod_network(topology)["cni"]["mtu"] < outside
 
 
 def service_samples(name: str, found: dict[str, list[Endpoint]], tries: int = 8) -> list[Probe]:

@@ -72,7 +72,7 @@ class Asked(t.NamedTuple):
         """The address that a node gives to what it masquerades towards a pod."""
         cni = self.topology["cluster"]["cni"]
         if pod.node == node:
-            device = plugin_of(cni).pods  # a pattern is no link's name: those have no address
+            device = plugin_of(cni).bridge
         else:
             device = "" if bare(self.topology, node, str(pod.node)) else cni["device"]
         found = [one for one in self.snapshots[node].link(device).get("addr_info", ()) if one["family"] == "inet"]

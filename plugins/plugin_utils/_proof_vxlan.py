@@ -11,7 +11,7 @@ with the node's underlay address.
 from __future__ import annotations
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences, route_to_each, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
@@ -59,7 +59,7 @@ def device_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
 def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
     device = pod_network(topology)["cni"]["device"]
     wanted = {"gateway": peer.address, "dev": device, "flags": ["onlink"]}
-    return single(f"route to {peer.subnet}", snapshot.rows("routes", dst=peer.subnet), wanted)
+    return route_to_each(snapshot, peer.subnets, wanted)
 
 
 def neighbour_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:

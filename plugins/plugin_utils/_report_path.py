@@ -13,7 +13,12 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import plugin_of, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare, segment, underlay, way
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import (
+    bare,
+    segment,
+    underlay_mtu,
+    way,
+)
 
 Data = dict[str, t.Any]
 
@@ -29,20 +34,21 @@ COLUMNS = {
     "inner ip": (196.0, "pod"),
     "data": (48.0, "pod"),
 }
-# The headers of a packet between nodes, by backend, and of one on its way in a node; a TUN device carries no Ethernet.
+# The headers of a packet on its way in a node, and between nodes by backend; a TUN device carries no Ethernet.
+IN_A_NODE = ("inner ethernet", "inner ip", "data")
+IN_A_TUN = ("inner ip", "data")
 ON_THE_WIRE = {
     "vxlan": tuple(COLUMNS),
     "udp": ("outer ethernet", "outer ip", "udp", "inner ip", "data"),
-    "host-gw": ("inner ethernet", "inner ip", "data"),
-    "bgp": ("inner ethernet", "inner ip", "data"),
+    "host-gw": IN_A_NODE,
+    "bgp": IN_A_NODE,
 }
-IN_A_NODE = ("inner ethernet", "inner ip", "data")
-IN_A_TUN = ("inner ip", "data")
+NOTHING_AROUND = "nothing around a packet; frames go to the other node"
 AROUND = {
     "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = {overhead} bytes around each packet",
     "udp": "IP 20 + UDP 8 = {overhead} bytes around each packet",
-    "host-gw": "nothing around a packet; frames go to the other node",
-    "bgp": "nothing around a packet; frames go to the other node",
+    "host-gw": NOTHING_AROUND,
+    "bgp": NOTHING_AROUND,
 }
 
 
@@ -138,8 +144,7 @@ def _headers(topology: Data, origin: Data, to: Data) -> dict[str, str]:
 
 def _caption(topology: Data) -> str:
     cni = pod_network(topology)["cni"]
-    node = next(iter(topology["nodes"].values()))
-    outside = node["interfaces"][underlay(node)]["mtu"]
+    outside = underlay_mtu(next(iter(topology["nodes"].values())))
     return f"{AROUND[cni['backend']].format_map(cni)}: MTU {outside} outside, {cni['mtu']} in pods"
 
 

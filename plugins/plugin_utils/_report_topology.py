@@ -14,7 +14,6 @@ import ipaddress
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
-    CNI_BRIDGE,
     bridge_name,
     plugin_of,
     pod_network,
@@ -94,10 +93,11 @@ def _bridge(network: Data, pods: list[Data]) -> str:
     """The bridge that a node's pods hang on, with their subnet; or that each has a link and a route of its own."""
     if not pods or not pods[0]["address"]:
         return ""
-    if plugin_of(network["cni"]).pods != CNI_BRIDGE:
+    bridge = plugin_of(network["cni"]).bridge
+    if not bridge:
         return "routes, one a pod"
     first = ipaddress.ip_interface(f"{pods[0]['address']}/{network['node_prefix']}")
-    return f"{CNI_BRIDGE} {first.network}"
+    return f"{bridge} {first.network}"
 
 
 def _namespace(machine: Data, topology: Data) -> Machine:

@@ -95,7 +95,6 @@ def _node_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Proble
     links = {interface.name for interface in interfaces(topology) if interface.machine == node}
     cni = pod_network(topology).get("cni") or {}
     if cni.get("name") and cni.get("backend") in plugin_of(cni).backends and cni.get("vni", 0) is not None:
-        # Those that are named by a pattern come and go with pods.
-        links |= {name for name in (plugin_of(cni).pods, device_name(cni)) if name and "*" not in name}
+        links |= {plugin_of(cni).bridge, device_name(cni)} - {""}
     if link and link not in links:
         yield Problem(f"{path}.link", f"node {node} has no link {link}", did_you_mean(link, links))

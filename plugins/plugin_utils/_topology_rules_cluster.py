@@ -195,10 +195,10 @@ def _mtu_problems(path: str, cni: Data, topology: Data) -> t.Iterator[Problem]:
 
 def _link_problems(cni: Data, topology: Data) -> t.Iterator[Problem]:
     """Interfaces of nodes that the plugin would take for those of pods; what no topology may use is told elsewhere."""
-    pattern = plugin_of(cni).pods
+    plugin = plugin_of(cni)
     for interface in interfaces(topology):
-        if interface.section == "nodes" and "*" in pattern and to_own_pods(cni, interface.name):
-            yield Problem(interface.path, f"{cni['name']} takes {pattern} for pods' links", "use another name")
+        if interface.section == "nodes" and not plugin.bridge and to_own_pods(cni, interface.name):
+            yield Problem(interface.path, f"{cni['name']} takes {plugin.pods} for pods' links", "use another name")
 
 
 def _proxy_problems(cluster: Data | None, nodes: Data | None) -> t.Iterator[Problem]:

@@ -28,6 +28,11 @@ def underlay(node: Data) -> str:
     return min(node["interfaces"])
 
 
+def underlay_mtu(node: Data) -> int:
+    """The MTU of that interface."""
+    return int(node["interfaces"][underlay(node)]["mtu"])
+
+
 def segment(topology: Data, node: str) -> str:
     """The segment of that interface."""
     entry = topology["nodes"][node]
