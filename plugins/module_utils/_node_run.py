@@ -9,11 +9,15 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import shlex
+import time
 import typing as t
 
 RunCommand = t.Callable[..., "tuple[int, str, str]"]
 
 ERROR_LINES = 20  # of a failed command's output that are shown
+# podman before 4.4 may remove a container's files while it still unmounts them after the container's end:
+# https://github.com/containers/podman/issues/11594
+BUSY, BUSY_TRIES, BUSY_INTERVAL = "device or resource busy", 10, 0.5  # seconds
 
 
 class NodeError(Exception):
@@ -32,8 +36,15 @@ class Runner:
         return self._run(argv)
 
     def change(self, argv: list[str]) -> str:
-        """The output of a command that changes something."""
+        """The output of a command that changes something; what podman finds busy is tried again."""
         self.commands.append(shlex.join(argv))
+        for dummy in range(BUSY_TRIES - 1):
+            try:
+                return self._run(argv)
+            except NodeError as error:
+                if argv[:2] != ["podman", "rm"] or BUSY not in str(error):
+                    raise
+            time.sleep(BUSY_INTERVAL)
         return self._run(argv)
 
     def _run(self, argv: list[str]) -> str:

@@ -17,6 +17,8 @@ import residue
 pytestmark = pytest.mark.alone
 ROOT = Path(__file__).parents[3]
 MINE, OTHER = "t-destroy", "t-destroy-b"
+# Named as ours are, without our mark
+BRIDGE, ROUTE, STRANGER = "rt-00000000", ("blackhole", "198.18.79.0/24", "proto", "152"), f"reftopo.{MINE}.stranger"
 
 
 def run(*command: str) -> str:
@@ -57,6 +59,15 @@ def link_state(owner: str, bridge: str, cidr: str) -> None:
     )
 
 
+def clear() -> None:
+    """Remove all that is made here, whatever of it is there."""
+    for command in (("ip", "link", "delete", BRIDGE), ("ip", "route", "delete", *ROUTE)):
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+    run("podman", "rm", "--force", "--ignore", "--time=0", STRANGER)
+    for topology in (MINE, OTHER):
+        destroy(topology)
+
+
 def minimal_root(folder: Path) -> Path:
     """A root file system that can sleep."""
     (folder / "bin").mkdir(parents=True)
@@ -88,21 +99,17 @@ def others(folders: tuple[Path, Path], tmp_path: Path) -> Iterator[residue.Snaps
     """A machine with another topology and things that look like ours but have no mark; as it then is."""
     cache, state = folders
     root = minimal_root(tmp_path / "root")
-    before = residue.snapshot()
+    clear()  # what an interrupted run of the tests left
+    before = residue.settled()
     with ExitStack() as undo:
-        undo.callback(destroy, OTHER)
+        undo.callback(clear)
         link_state(OTHER, "t-dst-b", "198.18.78.1/25")
-        run("ip", "link", "add", "rt-00000000", "type", "bridge")  # our naming, no mark
-        undo.callback(run, "ip", "link", "delete", "rt-00000000")
-        run("ip", "route", "add", "blackhole", "198.18.79.0/24", "proto", "152")
-        undo.callback(run, "ip", "route", "delete", "blackhole", "198.18.79.0/24", "proto", "152")
-        stranger = f"reftopo.{MINE}.stranger"  # our naming, no label
-        undo.callback(run, "podman", "rm", "--force", "--ignore", "--time=0", stranger)
-        container(stranger, root, "--network", "none")
+        run("ip", "link", "add", BRIDGE, "type", "bridge")
+        run("ip", "route", "add", *ROUTE)
+        container(STRANGER, root, "--network", "none")
         container(f"reftopo.{OTHER}.n1", root, "--network", "none", "--label", f"reftopo.topology={OTHER}")
         for folder in (cache / "nodes" / OTHER / "n1", cache / "artifacts/x", state / OTHER):
             folder.mkdir(parents=True)
-        undo.callback(destroy, MINE)
         yield residue.settled()
     shutil.rmtree(cache)
     shutil.rmtree(state)

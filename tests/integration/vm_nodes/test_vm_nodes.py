@@ -28,7 +28,8 @@ def test_the_machine_is_who_it_was_told_to_be(lab: Any):
     assert f"inet {lab.address}/24" in lab.ssh("ip", "address", "show", "eth0")
     assert "mtu 1400" in lab.ssh("ip", "link", "show", "eth0")
     assert lab.ssh("ip", "route", "show", "default").strip() == "default dev eth0 scope link"
-    assert lab.ssh("systemctl", "is-system-running", "--wait").strip() == "running"
+    failed = "systemctl list-units --failed --plain --no-legend; journalctl --no-pager --priority=err"
+    assert lab.ssh(f"systemctl is-system-running --wait || {{ {failed}; }}") == "running\n"
 
 
 def test_a_new_neighbour_is_told_to_a_machine_that_runs(lab: Any):

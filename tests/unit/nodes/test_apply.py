@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _node_apply as node_apply
+from ansible_collections.reftopo.lab.plugins.module_utils import _node_run as node_run
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Command, Seed, Write
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 
@@ -52,6 +53,37 @@ def test_a_failure_stops_its_node_and_names_it() -> None:
         )
     assert ["never"] not in run.ran
     assert ["b"] in run.ran
+
+
+@pytest.mark.parametrize(
+    ("argv", "said", "times"),
+    [
+        (["podman", "rm", "a"], "unlinkat userdata/shm: device or resource busy", 10),
+        (["podman", "rm", "a"], "no such container", 1),
+        (["podman", "run", "a"], "device or resource busy", 1),
+    ],
+)
+def test_only_what_podman_finds_busy_is_removed_again(
+    argv: list[str], said: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_run, "BUSY_INTERVAL", 0)
+    ran = []
+
+    def busy(argv: list[str], handle_exceptions: bool = True) -> tuple[int, str, str]:
+        ran.append(argv)
+        return 125, "", said
+
+    with pytest.raises(NodeError, match=said):
+        Runner(busy).change(argv)
+    assert ran == [argv] * times
+
+
+def test_what_was_busy_may_go_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_run, "BUSY_INTERVAL", 0)
+    answers = iter([(125, "", "device or resource busy"), (0, "gone", "")])
+    runner = Runner(lambda argv, handle_exceptions: next(answers))
+    assert runner.change(["podman", "rm", "a"]) == "gone"
+    assert runner.commands == ["podman rm a"]
 
 
 def test_files_get_their_mode_before_their_content(tmp_path: Path) -> None:
