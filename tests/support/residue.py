@@ -154,12 +154,23 @@ def files() -> list[str]:
 
 
 def cgroups() -> list[str]:
-    """Control groups, in every hierarchy, but for podman's own and those that a container made inside its own."""
+    """Control groups, in every hierarchy, but for podman's own and those that a container made inside its own.
+
+    Nor those of other programs that run, which may come at any time: a container's processes are seen by themselves.
+    """
     found = []
     for folder, names, dummy in os.walk("/sys/fs/cgroup"):
-        found += [] if folder.endswith(("/libpod_parent", "/libpod_parent/conmon")) else [folder]
+        own = folder.endswith(("/libpod_parent", "/libpod_parent/conmon"))
+        found += [folder] if not own and _is_empty(folder) else []
         names[:] = [] if CONTAINER.search(folder) else names
     return found
+
+
+def _is_empty(control_group: str) -> bool:
+    try:
+        return Path(control_group, "cgroup.procs").read_text() == ""
+    except OSError:  # it went meanwhile, or is the folder of the hierarchies
+        return False
 
 
 def first_uses() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 import residue
@@ -12,6 +13,7 @@ import residue
 pytestmark = pytest.mark.alone
 NAME = "t-residue"
 NODES = residue.home("REFTOPO_CACHE", ".cache/reftopo") / "nodes"
+GROUP = next(Path("/sys/fs/cgroup").glob("**/cgroup.procs")).with_name(NAME)
 # kind of leftover: how to make one, how to take it away
 LEFTOVERS = {
     "namespaces": (f"ip netns add {NAME}", f"ip netns delete {NAME}"),
@@ -23,6 +25,7 @@ LEFTOVERS = {
     "mounts": (f"mount -t tmpfs {NAME} /mnt", "umount /mnt"),
     "podman volumes": (f"podman volume create {NAME}", f"podman volume rm {NAME}"),
     "files": (f"mkdir -p {NODES}/{NAME}", f"rmdir {NODES}/{NAME}"),
+    "control groups": (f"mkdir {GROUP}", f"rmdir {GROUP}"),
     "sysctls": ("sysctl -w net.ipv4.conf.all.log_martians=1", "sysctl -w net.ipv4.conf.all.log_martians=0"),
 }
 
@@ -53,6 +56,19 @@ def test_a_process_is_seen_until_it_is_gone():
         process.kill()
     assert any(change.startswith(f"processes: + {process.pid} ") for change in seen), seen
     assert residue.settled_diff(before) == []
+
+
+def test_a_control_group_of_a_program_that_runs_is_not_seen():
+    GROUP.mkdir()
+    try:
+        with subprocess.Popen(["sleep", "60"]) as process:
+            (GROUP / "cgroup.procs").write_text(str(process.pid))
+            seen = residue.cgroups()
+            process.kill()
+        assert str(GROUP) not in seen
+        assert str(GROUP) in residue.cgroups()
+    finally:
+        GROUP.rmdir()
 
 
 def test_a_command_that_fails_is_an_error_not_an_empty_snapshot():
