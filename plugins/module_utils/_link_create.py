@@ -24,14 +24,28 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_order import hei
 MADE_FROM_OUTSIDE = ("bridge", "veth")
 
 
-def made_outside(kept: State, desired: State) -> t.Iterator[Step]:
-    """Every link is made in its final namespace; moving one costs the kernel an RCU barrier."""
+def made_outside(kept: State, desired: State) -> list[Step]:
+    """Every link is made in its final namespace; moving one costs the kernel an RCU barrier.
+
+    Linux 6.12 refuses a name that the machine itself has, too, since it looks for it where the request comes from
+    (rtnl_newlink in net/core/rtnetlink.c); 6.18 does not. So that comes from inside.
+    """
+    own = [link for state in (kept, desired) for link in state.namespaces[ROOT].links.values()]
+    taken = {name for link in own for name in (link.name, *link.altnames)}
+    steps = []
     for end, want in desired.ends():
         if want.kind in MADE_FROM_OUTSIDE and not kept.find(end) and not want.mark.endswith(PEER_SUFFIX):
-            command = f"link add {_new(desired, end)} {creation(want.kind, want.options)}"
-            if want.peer:
-                command += f" peer {_new(desired, want.peer)}"
-            yield Step(ROOT, command, place(end.namespace, "links", end.name))
+            first, second = (want.peer, end) if _leads_out(end, want.peer) else (end, want.peer)
+            here = first.namespace if first.name in taken else ROOT
+            command = f"link add {_new(desired, first, here)} {creation(want.kind, want.options)}"
+            if second:
+                command += f" peer {_new(desired, second, here)}"
+            steps.append(Step(full(desired, here), command, place(end.namespace, "links", end.name)))
+    return sorted(steps, key=lambda step: step.netns)  # one process for each
+
+
+def _leads_out(end: End, peer: End | None) -> bool:
+    return end.namespace != ROOT and peer is not None and peer.namespace == ROOT
 
 
 def made_inside(kept: State, desired: State, namespace: str) -> t.Iterator[Step]:
@@ -61,10 +75,10 @@ def _made_inside(desired: State, want: Link) -> str:
     return " ".join([*words, creation(want.kind, want.options)])
 
 
-def _new(desired: State, end: End) -> str:
+def _new(desired: State, end: End, here: str) -> str:
     link = t.cast(Link, desired.find(end))
     words = [f"name {end.name} group {group(desired.owner)}"]
     words += [f"mtu {link.mtu}"] if link.mtu and keeps_mtu(link.kind, link.options) else []
     words += [f"address {link.mac}"] if link.mac else []
-    words += [f"netns {full(desired, end.namespace)}"] if end.namespace != ROOT else []
+    words += [f"netns {full(desired, end.namespace)}"] if end.namespace != here else []
     return " ".join(words)

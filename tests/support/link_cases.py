@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_nat, _link_sysctl
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import State
@@ -18,10 +20,18 @@ CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
 LAB = CASES["lab"]
 
 
+def parameters(names: t.Iterable[str]) -> list[t.Any]:
+    """Names of cases to try on a kernel; those of kinds that many kernels lack carry the mark `rare`."""
+    return [pytest.param(name, marks=pytest.mark.rare) if _is_rare(name) else name for name in names]
+
+
+def _is_rare(name: str) -> bool:
+    return CASES["cases"][name].get("rare", False)
+
+
 def recorded(name: str, owner: str = LAB["owner"]) -> State:
     """The state that was read when the case was recorded."""
-    folder = FOLDER / ("written_by_hand" if CASES["cases"][name].get("written_by_hand") else "recorded")
-    facts = json.loads((folder / f"{name.replace(' ', '-')}.json").read_text())
+    facts = json.loads((FOLDER / f"recorded/{name.replace(' ', '-')}.json").read_text())
     dumps = {key: "\n".join(json.dumps(part) for part in parts) for key, parts in facts["dumps"].items()}
 
     def bridge(command: list[str]) -> tuple[int, str, str]:

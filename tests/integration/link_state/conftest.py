@@ -6,14 +6,17 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shlex
 import subprocess
 import typing as t
+from functools import cache
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import Result, converge
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import OPTIONS, desired_state
 from ansible_collections.reftopo.lab.plugins.module_utils._link_states import result
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000  # include/uapi/linux/sched.h
 NAMESPACES = {"net": CLONE_NEWNET, "mnt": CLONE_NEWNS}
@@ -32,6 +35,8 @@ KIND_KEYS = (
     "type",
     "stp_state",
     "ageing_time",
+    "vlan_filtering",
+    "miimon",
 )
 ROUTE_KEYS = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric", "prefsrc")
 RULE_KEYS = (
@@ -101,10 +106,8 @@ class Machine:
 
     def _namespace(self, option: str) -> dict[str, t.Any]:
         """Without what the kernel changes by itself after a while: carrier, link-local addresses and their routes."""
-        links = json.loads(self.sh(f"ip {option} -j -d addr"))
-        inside = f"ip netns exec {option[3:]}" if option else ""
-        rules = json.loads(self.sh(f"ip {option} -j rule; ip {option} -j -6 rule").replace("]\n[", ","))
-        routes = json.loads(self.sh(f"ip {option} -j -d route show table all"))
+        links, rules, rules6, routes, entries, neighbours, nft, sysctls = self._asked(option)
+        links, routes, entries = (json.loads(text.strip() or "[]") for text in (links, routes, entries))
         return {
             "links": [[entry.get(key) for key in LINK_KEYS] + ["UP" in entry["flags"]] for entry in links],
             "addresses": [
@@ -114,26 +117,41 @@ class Machine:
                 if address["family"] == "inet" or address["scope"] != "link"
             ],
             "kinds": sorted(([entry["ifname"], *kind(entry)] for entry in links), key=str),
-            "entries": self._entries(option),
-            "neighbours": sorted(self.sh(f"ip {option} neigh show nud permanent").splitlines()),
+            "entries": own_entries(entries),
+            "neighbours": sorted(neighbours.splitlines()),
             "routes": [
                 [route.get(key) for key in ROUTE_KEYS] + sorted(map(next_hop, route.get("nexthops", ())))
                 for route in routes
                 if route.get("protocol") != "kernel"
             ],
-            "rules": [[rule.get(key) for key in RULE_KEYS] for rule in rules],
-            "nft": self.sh(f"{inside} nft list ruleset"),
-            "sysctls": self.sh(f"{inside} sysctl -e {' '.join(SETTINGS)}"),
+            "rules": [[rule.get(key) for key in RULE_KEYS] for rule in json.loads(rules) + json.loads(rules6)],
+            "nft": nft,
+            "sysctls": sysctls,
         }
 
-    def _entries(self, option: str) -> list[list[t.Any]]:
-        """Forwarding entries without those that are a link's own."""
-        found = json.loads(self.sh(f"bridge {option} -j fdb show") or "[]")
-        return sorted(
-            [entry["ifname"], entry["mac"], entry.get("dst", ""), entry["state"]]
-            for entry in found
-            if "dst" in entry or entry["state"] == "static"
-        )
+    def _asked(self, option: str) -> list[str]:
+        """What a namespace answers, by one shell inside it: a process takes its time where the machine is emulated."""
+        questions = [
+            "ip -j -d addr",
+            "ip -j rule",
+            "ip -j -6 rule",
+            "ip -j -d route show table all",
+            "bridge -j fdb show",
+            "ip neigh show nud permanent",
+            "nft list ruleset",
+            f"sysctl -e {' '.join(SETTINGS)}",
+        ]
+        inside = f"ip netns exec {option[3:]} " if option else ""
+        return self.sh(f"{inside}sh -ec {shlex.quote('; echo %%; '.join(questions))}").split("%%\n")
+
+
+def own_entries(entries: list[dict[str, t.Any]]) -> list[list[t.Any]]:
+    """Forwarding entries without those that are a link's own."""
+    return sorted(
+        [entry["ifname"], entry["mac"], entry.get("dst", ""), entry["state"]]
+        for entry in entries
+        if "dst" in entry or entry["state"] == "static"
+    )
 
 
 def next_hop(hop: dict[str, t.Any]) -> str:
@@ -147,11 +165,20 @@ def kind(entry: dict[str, t.Any]) -> list[t.Any]:
     return [info.get("info_kind"), *(info.get("info_data", {}).get(key) for key in KIND_KEYS)]
 
 
+@cache
+def load_modules() -> None:
+    """Modules of kinds that many kernels lack, before a test: one that holds ipip adds a link to every namespace."""
+    modules = {feature.module for feature in FEATURES.values() if feature.command == "ip" and " " not in feature.module}
+    subprocess.run(["modprobe", "--all", *modules], stderr=subprocess.DEVNULL, check=False)  # a kind may be built in
+
+
 @pytest.fixture
-def machine() -> t.Iterator[Machine]:
+def machine(request: pytest.FixtureRequest) -> t.Iterator[Machine]:
     """A machine with only lo and a foreign link `eth0`, and an empty /run/netns."""
     if os.geteuid() != 0:
         pytest.fail("needs root: it makes network namespaces")
+    if request.node.get_closest_marker("rare"):
+        load_modules()
     folder = os.getcwd()
     outside = [(os.open(f"/proc/self/ns/{kind}", os.O_RDONLY), flag) for kind, flag in NAMESPACES.items()]
     call("unshare", CLONE_NEWNS | CLONE_NEWNET)

@@ -7,17 +7,13 @@ import json
 import os
 import re
 import typing as t
-from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import observe
 from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import FAILED_LINE
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import READ
+from link_cases import CASES, FOLDER, LAB, parameters
 
-FOLDER = Path(__file__).parents[2] / "unit/link_state"
-CASES = yaml.safe_load((FOLDER / "cases.yml").read_text())
-LAB = CASES["lab"]
 DELETED = {"owner": LAB["owner"], "state": "deleted"}
 
 
@@ -40,9 +36,10 @@ INFO = {
     "learning",
     "ttl",
     "mode",
+    "miimon",
     "type",
 }
-INFO_OF_A_BRIDGE = {"stp_state": 0, "ageing_time": 30000}
+INFO_OF_A_BRIDGE = {"stp_state": 0, "ageing_time": 30000, "vlan_filtering": 0}
 
 
 def kept_info(info: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -103,11 +100,9 @@ def record(machine: t.Any, name: str, wanted: dict[str, t.Any]) -> None:
     (FOLDER / "recorded" / f"{name.replace(' ', '-')}.json").write_text(text)
 
 
-@pytest.mark.parametrize("name", CASES["cases"])
+@pytest.mark.parametrize("name", parameters(CASES["cases"]))
 def test_case(name: str, machine: t.Any):
     case = CASES["cases"][name]
-    if case.get("written_by_hand"):
-        pytest.skip("a kind that many kernels lack; tests/unit plans it from data written by hand")
     start, wanted = case.get("from", LAB), case.get("input", LAB)
     pristine = machine.snapshot()
     if start:

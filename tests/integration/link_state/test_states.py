@@ -7,20 +7,20 @@ import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import LinkStateError
-from link_cases import CASES, LAB
+from link_cases import CASES, LAB, parameters
 
 OWNER = LAB["owner"]
 DELETED = {"owner": OWNER, "state": "deleted"}
-# Every input of the cases that this kernel can make, by the first case that has it
+# Every input of the cases, by the first case that has it
 INPUTS = {
     str(case["input"]): (name, case["input"])
     for name, case in reversed(CASES["cases"].items())
-    if "input" in case and not case.get("written_by_hand") and case["input"].get("state") != "deleted"
+    if "input" in case and case["input"].get("state") != "deleted"
 }
 INPUTS = {"nothing to do": LAB, **dict(INPUTS.values())}
 
 
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("name", parameters(INPUTS))
 def test_what_is_gathered_says_it_all(name: str, machine: t.Any):
     """It is valid input, nothing is to be done for it, and it makes the same again."""
     given = INPUTS[name]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rare_tests
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_libvirt as vm_libvirt
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError
 from topologies import sh
@@ -46,6 +47,20 @@ def test_a_new_neighbour_is_told_to_a_machine_that_runs(lab: Any):
 
 def test_its_kernel_has_what_this_one_may_lack(lab: Any):
     lab.ssh("modprobe", "--all", "ipip", "ip_vs", "ip_vs_rr", "vxlan", "dummy", "8021q", "bonding")
+
+
+@pytest.mark.slow
+def test_it_passes_the_rare_tests_which_other_kernels_cannot(lab: Any):
+    """All that are marked, wherever they are, and none else; the control is told as failed."""
+    lab.converge()  # for when this is the only test that was asked for
+    tests = rare_tests.marked()
+    outcomes = rare_tests.run(lab.reach, tests)
+    if os.environ.get("REFTOPO_RECORD"):
+        rare_tests.fetch_recordings(lab.reach)
+    control = f"{rare_tests.CONTROL}::test_control"
+    assert set(outcomes) == {*tests, control}
+    assert "ip link add name t-control type reftopo_none" in outcomes.pop(control)
+    assert {name: said for name, said in outcomes.items() if said} == {}
 
 
 def test_its_secrets_are_for_root_alone(lab: Any):

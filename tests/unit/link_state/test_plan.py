@@ -29,11 +29,8 @@ def test_commands(name: str):
 
 
 def test_every_recording_has_a_case():
-    for folder, by_hand in (("recorded", False), ("written_by_hand", True)):
-        names = {
-            n.replace(" ", "-") for n, case in CASES["cases"].items() if case.get("written_by_hand", False) == by_hand
-        }
-        assert {path.stem for path in (FOLDER / folder).iterdir()} == names
+    names = {name.replace(" ", "-") for name in CASES["cases"]}
+    assert {path.stem for path in (FOLDER / "recorded").iterdir()} == names
 
 
 def test_every_step_names_its_place_in_the_input():
