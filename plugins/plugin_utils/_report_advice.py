@@ -51,6 +51,13 @@ _TOO_BIG = (
 _FITS = (
     "the path takes more than promised: look for the device whose MTU is too large, with ip link on {node} and {peer}"
 )
+# Of a check of NetworkPolicies, where what is closed and what is open is the policies' doing.
+_POLICIES = {
+    "ok": "it answered, though a policy closes it: on the nodes of both pods the network plugin must have rules for "
+    "the policy (Calico's: iptables-save | grep cali-), and its pods must be Ready (kubectl -n kube-system get pods)",
+    "timeout": "nothing came back, though policies allow it: on the nodes of both pods iptables-save --counters | "
+    "grep cali- shows which chain drops it. If none does, it is no policy: ask without any",
+}
 _DETAIL = "it came out as expected, but not all of it is right: see the source address and the detail"
 _ERROR = "the probe itself broke, so nothing is known of the network: put that right first, then run the suite again"
 
@@ -72,7 +79,8 @@ def advice(probe: Probe, results: Results) -> str:
     cni = pod_network(results.topology).get("cni", {})
     between_nodes = len({origin.get("node"), to.get("node"), None}) == 3
     backend = way(results.topology, origin["node"], to["node"]) if between_nodes and cni else None
-    return _text(probe, backend).format(
+    checked = results.topology.get("checks", {}).get(probe.check, {})
+    return _text(probe, backend, _POLICIES if "policy" in checked else {}).format(
         node=origin.get("node") or probe.origin,
         peer=to.get("node") or probe.to,
         address=to.get("address") or probe.target.rsplit(":", 1)[0],
@@ -81,11 +89,13 @@ def advice(probe: Probe, results: Results) -> str:
     )
 
 
-def _text(probe: Probe, backend: str | None) -> str:
+def _text(probe: Probe, backend: str | None, own: dict[str, str]) -> str:
     if probe.state == "error":
         return _ERROR
     if probe.expected:
         return _DETAIL
+    if probe.observed in own:
+        return own[probe.observed]
     if probe.observed == "timeout" and backend:
         return _TIMEOUT_BETWEEN[backend]
     if probe.observed == "ok" and probe.expect == "too-big":

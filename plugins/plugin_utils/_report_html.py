@@ -21,6 +21,7 @@ try:
 except ImportError:  # both come with Ansible; here only so that documentation tools can import the file
     jinja2 = markupsafe = None
 
+FEW = 8  # states of a lab that are shown side by side; of more each is shown when it is asked for
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -51,5 +52,6 @@ def page(results: Results) -> str:
         troubles=troubles([*results.probes, *results.asserts], results),
         matrices=[matrix(results, control) for control in results.controls],
         addresses={endpoint["name"]: endpoint["address"] for endpoint in results.endpoints},
+        few=FEW,
         longest=max((seconds for _name, seconds in results.phases), default=0.0),
     )

@@ -50,6 +50,11 @@ class Matrix:
     open: tuple[int, int]  # probes that had to succeed: how many did, how many there are
     cut: tuple[int, int]  # probes that had to fail, likewise
 
+    @property
+    def kept(self) -> bool:
+        """Whether all probes came out as they must."""
+        return self.open[0] + self.cut[0] == self.open[1] + self.cut[1]
+
 
 def matrix(results: Results, control: str | None) -> Matrix:
     """Return the table of one state."""

@@ -103,19 +103,26 @@ def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
     device = "" if bare(topology, origin["node"], to["node"]) else pod_network(topology)["cni"]["device"]
     near = plugin_of(pod_network(topology)["cni"]).pods.replace("*", "…")
     (out, first), (into, second) = _underlay(topology, origin["node"]), _underlay(topology, to["node"])
+    leaving, arriving = _policies(topology)
     wire, at_device = ON_THE_WIRE[backend], IN_A_TUN if backend == "udp" else IN_A_NODE
     devices = [[Step(device, pod["node"], at_device, "tunnel")] if device else [] for pod in (origin, to)]
     return [
         Step("eth0", origin["name"], IN_A_NODE, "pod"),
-        Step(near, origin["node"], IN_A_NODE, "cni"),
+        Step(near, origin["node"] + leaving, IN_A_NODE, "cni"),
         *devices[0],
         Step(out, origin["node"], wire, "wire"),
         *_between(topology, first["segment"], second["segment"], wire),
         Step(into, to["node"], wire, "wire"),
         *devices[1],
-        Step(near, to["node"], IN_A_NODE, "cni"),
+        Step(near, to["node"] + arriving, IN_A_NODE, "cni"),
         Step("eth0", to["name"], IN_A_NODE, "pod"),
     ]
+
+
+def _policies(topology: Data) -> tuple[str, str]:
+    """What is said where a packet leaves its pod, and where it comes to one, in a topology that is about policies."""
+    about = any(check.get("policy") == "enforced" for check in topology.get("checks", {}).values())
+    return (", egress", ", ingress") if about else ("", "")
 
 
 def _between(topology: Data, first: str, second: str, wire: tuple[str, ...]) -> list[Step]:

@@ -74,6 +74,27 @@ def test_advice_between_nodes_is_that_of_the_backend(small: Data, backend: str, 
     assert words in troubles(list(results.probes), results)[0].next_step
 
 
+@pytest.mark.parametrize(
+    ("breakage", "words"), [("open", "though a policy closes it"), ("timeout", "policies allow it")]
+)
+def test_advice_on_policies(small: Data, breakage: str, words: str) -> None:
+    small["topology"]["checks"] = {small["probes"][0]["check"]: {"policy": "enforced"}}
+    small["probes"] = [small["probes"][0] | BREAKAGES[breakage]]
+    results = read_results(small)
+    assert words in troubles(list(results.probes), results)[0].next_step
+
+
+@pytest.mark.parametrize("states", [7, 8])
+def test_many_states_are_folded_but_for_what_is_wrong(small: Data, states: int) -> None:
+    healthy = small["probes"][0]
+    small["probes"] += [healthy | {"control": f"state {number}"} for number in range(states)]
+    small["probes"][-1] |= BREAKAGES["timeout"]
+    text = render_reports(small)["report.html"]
+    assert text.count('<table class="matrix">') == states + 1
+    assert text.count("<summary>✓ state") == (states - 1 if states > 7 else 0)
+    assert ("<details open>\n<summary>✗ state 7" in text) == (states > 7)
+
+
 def test_same_input_same_bytes(make_results: Make) -> None:
     assert render_reports(make_results()) == render_reports(make_results())
 
