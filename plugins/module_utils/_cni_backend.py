@@ -35,7 +35,7 @@ class Plugin(t.NamedTuple):
 
     pods are the links on a node by which its pods are reached, devices those of any backend. tables is what it filters
     and masquerades by; where it is empty, what most of the cluster's kube-proxies use. A running cluster's backend can
-    be changed only where it is switched.
+    be changed only where it is switched. Where it enforces nothing, NetworkPolicies are objects without effect.
     """
 
     backends: t.Mapping[str, Backend]
@@ -43,6 +43,7 @@ class Plugin(t.NamedTuple):
     devices: tuple[str, ...]
     tables: str = ""
     switched: bool = False
+    enforces: bool = False
 
     @property
     def bridge(self) -> str:
@@ -69,6 +70,7 @@ CALICO = Plugin(
     "cali*",
     ("tunl0", "vxlan.calico"),
     "iptables",
+    enforces=True,
 )
 PLUGINS = {"flannel": FLANNEL, "calico": CALICO}
 BACKENDS = {name for plugin in PLUGINS.values() for name in plugin.backends}  # the names of all

@@ -121,17 +121,18 @@ def probe(job: Job, pids: dict[str, list[str]]) -> Result:
     return {"detail": "", **result, "ms": round((time.monotonic() - started) * 1000, 1)}
 
 
-def run(jobs: list[Job]) -> list[Result]:
-    """Run all jobs, PARALLEL at a time; results are in the jobs' order."""
+def run(jobs: list[Job], parallel: int = PARALLEL) -> list[Result]:
+    """Run all jobs, so many at a time; results are in the jobs' order."""
     pids = pods()
-    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+    with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
         return list(pool.map(lambda job: probe(job, pids), jobs))
 
 
 def main() -> None:
-    """The last argument is a packed JSON list of jobs; the results go to standard output as JSON."""
-    jobs = json.loads(zlib.decompress(base64.b64decode(sys.argv[-1])))
-    sys.stdout.write(json.dumps(run(jobs)))
+    """The last arguments: how many jobs at a time, and a JSON list of them, packed; results go to standard output."""
+    parallel, packed = sys.argv[-2:]
+    jobs = json.loads(zlib.decompress(base64.b64decode(packed)))
+    sys.stdout.write(json.dumps(run(jobs, int(parallel))))
 
 
 if __name__ == "__main__":

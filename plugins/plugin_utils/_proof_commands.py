@@ -16,6 +16,7 @@ import shlex
 import zlib
 
 from ansible_collections.reftopo.lab.plugins.module_utils._flannel_etcd import etcdctl
+from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
@@ -55,9 +56,9 @@ def python(modules: tuple[str, ...], *arguments: str) -> str:
     return shlex.join(["python3", "-c", BOOTSTRAP, pack(texts), *arguments])
 
 
-def agent(jobs: list[Data]) -> str:
-    """Run jobs with the probe agent; prints a JSON list of results."""
-    return python(AGENT, pack(jobs))
+def agent(jobs: list[Data], parallel: int = PARALLEL) -> str:
+    """Run jobs with the probe agent, so many at a time; prints a JSON list of results."""
+    return python(AGENT, str(parallel), pack(jobs))
 
 
 def server(end: Endpoint) -> str:
@@ -91,6 +92,31 @@ def unmesh(kubectl: str) -> str:
     create = f"printf %s {shlex.quote(text)} | {kubectl} create --filename=- >/dev/null"
     delete = f"{kubectl} delete --ignore-not-found bgpconfigurations.crd.projectcalico.org default >/dev/null"
     return _hold(f"{{ {create} || exit 1; }}", delete)
+
+
+def populate(kubectl: str, objects: list[Data], selector: str) -> str:
+    """Make objects in the cluster, and delete all namespaces that a selector matches when standard input closes.
+
+    What an earlier run left of them is waited for: nothing can be made in a namespace that is on its way out.
+    """
+    before = f"{kubectl} delete namespaces --selector={selector} >/dev/null"
+    after = f"{before} --wait=false"
+    return _hold(f"{{ {{ {before} && {apply(kubectl, objects)}; }} || {{ {after}; exit 1; }}; }}", after)
+
+
+def apply(kubectl: str, objects: list[Data]) -> str:
+    """Make objects, or change them to what they are to be."""
+    return f"{_listed(objects)} | {kubectl} apply --server-side --filename=- >/dev/null"
+
+
+def remove(kubectl: str, objects: list[Data]) -> str:
+    """Delete objects."""
+    return f"{_listed(objects)} | {kubectl} delete --filename=- >/dev/null"
+
+
+def _listed(objects: list[Data]) -> str:
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, separators=(",", ":"))
+    return f"printf %s {shlex.quote(text)}"
 
 
 def detach(pod: str, pid: int, address: str) -> str:

@@ -16,6 +16,7 @@ import time
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
@@ -145,11 +146,12 @@ class Lab:
         machines = [self.machines[name] for name in nodes] or self.nodes
         return on_all(machines, lambda machine: Snapshot(machine.name, machine.run(COMMAND)))
 
-    def ask_once(self, probes: list[Probe]) -> list[Outcome]:
+    def ask_once(self, probes: list[Probe], timeout: float = TIMEOUT, parallel: int = PARALLEL) -> list[Outcome]:
         """Run probes, all at once, with one agent call a machine."""
         groups = plan.by_machine(probes)
         results = on_all(
-            (self.machines[name] for name in groups), lambda machine: call_agent(machine, groups[machine.name])
+            (self.machines[name] for name in groups),
+            lambda machine: call_agent(machine, groups[machine.name], timeout, parallel),
         )
         found = {probe.key: result for name, group in groups.items() for probe, result in zip(group, results[name])}
         return [Outcome(probe, found[probe.key], judge(probe, found[probe.key])) for probe in probes]
@@ -200,10 +202,11 @@ class Lab:
         return t.cast("list[Data]", json.loads(self.machines[HOST].run(f"bridge -n {netns} -j fdb show {selector}")))
 
 
-def call_agent(machine: Machine, probes: list[Probe]) -> list[Data]:
+def call_agent(machine: Machine, probes: list[Probe], timeout: float, parallel: int) -> list[Data]:
     """The agent's results; when it could not run at all, every one of its probes is an error."""
     try:
-        results = json.loads(machine.run(commands.agent([plan.job(probe, TIMEOUT) for probe in probes])))
+        jobs = [plan.job(probe, timeout) for probe in probes]
+        results = json.loads(machine.run(commands.agent(jobs, parallel)))
         if len(results) != len(probes):
             raise ProofError(f"{machine.name}: {len(results)} results for {len(probes)} probes")
         return t.cast("list[Data]", results)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
@@ -31,6 +31,7 @@ Data = dict[str, t.Any]
 SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
+ENFORCING = " or ".join(sorted(name for name, plugin in PLUGINS.items() if plugin.enforces))
 
 
 def check_problems(topology: Data) -> t.Iterator[Problem]:
@@ -46,6 +47,7 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _protocol_problems(path, check)
         yield from _outcome_problems(path, check, topology)
         yield from _mechanism_problems(path, check, topology)
+        yield from _policy_problems(f"{path}.policy", check.get("policy"), topology)
         if check.get("break"):
             yield from break_problems(path, check, topology)
 
@@ -181,6 +183,21 @@ def _made_problems(path: str, wanted: str, topology: Data) -> t.Iterator[Problem
         yield Problem(path, "no namespace has a bridge", fix)
     if wanted == "nat" and not any((one or {}).get("nat") for one in (topology.get("namespaces") or {}).values()):
         yield Problem(path, "no namespace has nat", "add nat to a namespace, or remove the check")
+
+
+def _policy_problems(path: str, wanted: str | None, topology: Data) -> t.Iterator[Problem]:
+    """Policies where there are none, or where what is said of them is not so."""
+    if not wanted:
+        return
+    if "cluster" not in topology:
+        yield Problem(path, "the topology has no cluster, whose API has policies", "add cluster, or remove the check")
+    name = ((topology.get("cluster") or {}).get("cni") or {}).get("name")
+    if name in PLUGINS and wanted == "enforced" and not PLUGINS[name].enforces:
+        what = f"{name} enforces no NetworkPolicy: whatever one denies stays open"
+        fix = f"use cni {ENFORCING}, or write ignored, which shows just that"
+        yield Problem(path, what, fix)
+    if name in PLUGINS and wanted == "ignored" and PLUGINS[name].enforces:
+        yield Problem(path, f"{name} enforces NetworkPolicies", "write enforced")
 
 
 def _tunnels(topology: Data) -> bool:

@@ -28,6 +28,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_etcd import cla
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy import claims as policy_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_tunnel import claims as tunnel_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, streams
@@ -94,6 +95,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "stream": [(name, stream) for name in mechanisms for stream in streams(topology)],
         "capture": [(name, node, key) for name in mechanisms for node in nodes for key in capture_claims(topology)],
         "proxy": [(name, node) for name, check in checks.items() if check.get("to") == "services" for node in nodes],
+        "policed": policy_claims(topology),
         "mtu": [
             (name, source)
             for name, check in checks.items()

@@ -173,9 +173,9 @@ def test_nothing_listens(protocol):
         agent.PROBES[protocol]({"address": "127.0.0.1", "port": port, "key": "k", "timeout": 2})
 
 
-def test_the_jobs_are_the_last_argument(monkeypatch):
+def test_the_jobs_are_the_last_argument_and_how_many_at_a_time_the_one_before(monkeypatch):
     packed = "eJyLjgUAARUAuQ=="  # [] as the suite packs it
-    monkeypatch.setattr(agent.sys, "argv", ["-c", "files", packed])
+    monkeypatch.setattr(agent.sys, "argv", ["-c", "files", "32", packed])
     monkeypatch.setattr(agent.sys, "stdout", io.StringIO())
     agent.main()
     assert agent.sys.stdout.getvalue() == "[]"
