@@ -115,7 +115,7 @@ def digests(built: Path, built_calico: Path, registry: str, work: Path) -> dict[
 
     As upstream, it knows them by the digest of an index of the machines that they are for.
     """
-    podman = ["podman", "--root", f"{work}/push", "--runroot", "/run/t-artifacts", "--storage-driver", "vfs"]
+    podman = ["podman", "--root", f"{work}/push", "--runroot", "/run/t-artifacts", "--storage-driver", "overlay"]
     archives, pushed = {}, {}
     for folder in (built, built_calico):
         images = json.loads((folder / "manifest.json").read_text())["images"]
