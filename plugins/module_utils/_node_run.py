@@ -35,22 +35,25 @@ class Runner:
         """The output of a command that changes nothing."""
         return self._run(argv)
 
-    def change(self, argv: list[str]) -> str:
-        """The output of a command that changes something; what podman finds busy is tried again."""
+    def change(self, argv: list[str], **options: t.Any) -> str:
+        """The output of a command that changes something; what podman finds busy is tried again.
+
+        options are run_command's: data is standard input.
+        """
         self.commands.append(shlex.join(argv))
         for dummy in range(BUSY_TRIES - 1):
             try:
-                return self._run(argv)
+                return self._run(argv, **options)
             except NodeError as error:
                 if argv[:2] != ["podman", "rm"] or BUSY not in str(error):
                     raise
             time.sleep(BUSY_INTERVAL)
-        return self._run(argv)
+        return self._run(argv, **options)
 
-    def _run(self, argv: list[str]) -> str:
+    def _run(self, argv: list[str], **options: t.Any) -> str:
         # Errors are raised, not reported by fail_json: it would end a thread instead of the module.
         try:
-            code, out, err = self._run_command(argv, handle_exceptions=False)
+            code, out, err = self._run_command(argv, handle_exceptions=False, **options)
         except FileNotFoundError as error:
             raise NodeError(f"{argv[0]} is not installed. The role reftopo.lab.host installs it.") from error
         if code != 0:
