@@ -66,7 +66,11 @@ FLANNEL = Plugin(
 # Sources: Calico, felix/config/config_params.go (InterfacePrefix), felix/dataplane/linux/dataplanedefs, and, of the AS
 # number, confd/pkg/backends/calico/client.go (globalDefaults).
 CALICO = Plugin(
-    {"bgp": Backend(defaults={"as_number": 64512}, feature="ipset", options=("mtu",), one_segment=True)},
+    {
+        "bgp": Backend(
+            defaults={"as_number": 64512}, feature="ipset", options=("mtu", "route_reflectors"), one_segment=True
+        )
+    },
     "cali*",
     ("tunl0", "vxlan.calico"),
     "iptables",

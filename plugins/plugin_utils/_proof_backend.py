@@ -4,7 +4,8 @@
 """What the backend of a cluster's network plugin promises of each node, whichever it is. Pure.
 
 This plugin util is PRIVATE to the collection. A backend is a module with the claims OWN, PEER and LAST, the functions
-FAULTS that judge the first two by their keys, and stranger_faults that judges the last. A plugin is a module with OWN
+FAULTS that judge the first two by their keys, and stranger_faults that judges the last; applies says which claims of
+PEER are made of a pair of nodes, where that is not all of them. A plugin is a module with OWN
 and FAULTS, common to its backends, and peers, which reads its nodes from its RESOURCES in the Kubernetes API.
 """
 
@@ -52,11 +53,17 @@ def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
     for key, title, command in (*plugin.OWN, *backend.OWN):
         yield Claim(node, key, title.format(**words), command.format(**words))
     for peer in others:
-        for key, title, command in backends[way(topology, node, peer)].PEER:
+        for key, title, command in _of_pair(backends[way(topology, node, peer)], topology, node, peer):
             yield Claim(node, key, title.format(peer=peer, **words), command.format(**words), peer)
     title, command = DIRECT_LAST if mechanism(network["cni"]) == DIRECT else backend.LAST
     yield Claim(node, "nothing-else", title.format(**words), command.format(**words))
     yield Claim(node, _proof_leftovers.KEY, _proof_leftovers.TITLE, _proof_leftovers.COMMAND.format(**words))
+
+
+def _of_pair(backend: t.Any, topology: Data, node: str, peer: str) -> list[tuple[str, str, str]]:
+    """The backend's claims about a peer that are made of this pair of nodes."""
+    applies = getattr(backend, "applies", lambda *_pair: True)
+    return [row for row in backend.PEER if applies(row[0], topology, node, peer)]
 
 
 def peers(objects: list[Data], topology: Data) -> dict[str, Peer]:

@@ -4,7 +4,8 @@
 """What Calico promises of each node without encapsulation: sessions of BGP, and the routes that come by them. Pure.
 
 This plugin util is PRIVATE to the collection. Source of the promises: Calico, confd's bird.cfg.template (a session with
-each other node, of one AS) and bird_ipam.cfg.template (blocks alone are announced, and put into the kernel).
+each other node, of one AS) and bird_ipam.cfg.template (blocks alone are announced, and put into the kernel). What is
+otherwise where there are route reflectors is in _proof_reflected.
 """
 
 from __future__ import annotations
@@ -14,20 +15,43 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bird import Pre
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, pod_routes, route_to_each, single
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_leftovers import in_use
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_reflected import (
+    CLUSTERS,
+    ORIGINATOR,
+    in_session,
+    no_session_faults,
+    passed_on_faults,
+    reflected_faults,
+    reflectors,
+    tellers,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import BIRDCL, Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
 OWN = (("no-device", "no tunnel of Calico's is in use", "ip -d address show"),)
 PEER = (
     ("session", "BIRD's session with {peer} is established, within the AS", f"{BIRDCL} show protocols all"),
+    ("no-session", "BIRD has no session with {peer}, for neither is a route reflector", f"{BIRDCL} show protocols"),
     (
         "prefix",
         "BIRD has {peer}'s blocks of addresses by that session, and {peer} as next hop",
         f"{BIRDCL} show route all",
     ),
+    (
+        "reflected",
+        "each other route reflector passes {peer}'s blocks on, {peer} as next hop, with originator and cluster id",
+        f"{BIRDCL} show route all",
+    ),
     ("route", "BIRD's routes to {peer}'s blocks are in the kernel, by {peer} itself", "ip route show proto bird"),
 )
 LAST = ("no other session, and no other route leads to pods", "ip route show table all root {pods}")
+
+
+def applies(key: str, topology: Data, own: str, peer: str) -> bool:
+    """Whether a claim about a peer is one of this pair of nodes."""
+    if key == "reflected":
+        return bool(tellers(topology, own, peer))
+    return key == "route" or (key == "no-session") != in_session(topology, own, peer)
 
 
 def device_faults(snapshot: Snapshot, _topology: Data, _own: Peer) -> list[str]:
@@ -54,7 +78,8 @@ def _learned(snapshot: Snapshot, spoken: list[Session]) -> list[Prefix]:
 def prefix_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
     address, device = topology["nodes"][peer.node]["address"], underlay(topology["nodes"][peer.node])
     learned = _learned(snapshot, _sessions(snapshot, address))
-    wanted = {"via": address, "device": device, "BGP.next_hop": address, "BGP.as_path": ""}
+    wanted: Data = {"via": address, "device": device, "BGP.next_hop": address, "BGP.as_path": ""}
+    wanted.update({ORIGINATOR: None, CLUSTERS: None})  # nobody passed it on
     return [
         fault
         for block in peer.subnets
@@ -91,6 +116,7 @@ def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[s
             for row in pod_routes(snapshot, topology)
             if row["dst"] not in blocks
         ),
+        *(passed_on_faults(snapshot, topology, own, known) if reflectors(topology) else ()),
     ]
 
 
@@ -103,4 +129,11 @@ def mesh_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, 
     ]
 
 
-FAULTS = {"no-device": device_faults, "session": session_faults, "prefix": prefix_faults, "route": route_faults}
+FAULTS = {
+    "no-device": device_faults,
+    "session": session_faults,
+    "no-session": no_session_faults,
+    "prefix": prefix_faults,
+    "reflected": reflected_faults,
+    "route": route_faults,
+}

@@ -18,7 +18,8 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change impor
 class Break(t.NamedTuple):
     """What a check breaks, in words: its two states, the node if it is one's, what must be as before, and commands.
 
-    `how` breaks the same by hand, `shown` shows whether it is repaired; `gone` claims what must go while it is broken.
+    `how` breaks the same by hand, `shown` shows whether it is repaired; `gone` claims what must go while it is broken,
+    `meanwhile` what pings without a pause must see, from before it is broken until it is repaired.
     """
 
     down: str
@@ -28,6 +29,7 @@ class Break(t.NamedTuple):
     how: str
     shown: str
     gone: str = ""
+    meanwhile: str = ""
 
 
 def described(topology: Data, broken: Data) -> Break:
@@ -41,13 +43,8 @@ def described(topology: Data, broken: Data) -> Break:
         states = (f"{pod} detached", f"{pod} attached again")
         words = (f"the network of {pod}", how, "ip address", f"DEL leaves nothing of {pod}")
         return Break(*states, home(topology, pod), *words)
-    if "mesh" in broken:
-        how, gone = (
-            "calicoctl create … nodeToNodeMeshEnabled: false",
-            "no node has a session, or a route to others' pods",
-        )
-        states = ("the mesh is off", "the mesh is on again")
-        return Break(*states, None, "what the nodes have of each other", how, "birdcl show protocols; ip route", gone)
+    if "mesh" in broken or "reflectors" in broken:
+        return _without_sessions(broken)
     node = broken["node"]
     if "lease" in broken:
         states = (f"lease of {node} deleted", f"flanneld back on {node}")
@@ -60,3 +57,19 @@ def described(topology: Data, broken: Data) -> Break:
     link, state = broken["link"], broken["state"]
     states = (f"{link} {state} on {node}", f"{link} repaired on {node}")
     return Break(*states, node, link, f"ip link set {link} down", f"ip route show dev {link}")
+
+
+def _without_sessions(broken: Data) -> Break:
+    """Sessions of BGP that are not there: of all nodes, or of route reflectors; of these some cut all nodes off."""
+    what, shown = "what the nodes have of each other", "birdcl show protocols; ip route"
+    all_gone = "no node has a session, or a route to others' pods"
+    if "mesh" in broken:
+        how = "calicoctl create … nodeToNodeMeshEnabled: false"
+        return Break("the mesh is off", "the mesh is on again", None, what, how, shown, all_gone)
+    names = " and ".join(broken["reflectors"])
+    states, how = (f"no session with {names}", f"sessions with {names} again"), "birdcl disable '\"Node_*\"'"
+    gone = f"no node has a session with {names}, or a route to pods between {names} and others"
+    meanwhile = f"of ten pings a second all between pods of other nodes than {names} are answered, and not all others"
+    if {*broken["cut"]} > {*broken["reflectors"]}:
+        gone, meanwhile = all_gone, "of ten pings a second not all between pods of any two nodes are answered"
+    return Break(*states, None, what, how, shown, gone, meanwhile)

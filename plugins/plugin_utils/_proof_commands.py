@@ -18,7 +18,7 @@ import zlib
 from ansible_collections.reftopo.lab.plugins.module_utils._flannel_etcd import etcdctl
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import BIRDCL, Snapshot
 
 UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
 AGENT = ("_probe_dns", "_probe_protocols", "_probe_trace", "_probe_agent")  # the last one runs
@@ -119,6 +119,27 @@ def _listed(objects: list[Data]) -> str:
     return f"printf %s {shlex.quote(text)}"
 
 
+def unreflect() -> str:
+    """Let a node's BIRD close all its sessions that Calico made by a BGPPeer, and open them when input closes."""
+    change, repair = (f"""{BIRDCL} {action} '"Node_*"'""" for action in ("disable", "enable"))
+    return _hold(f"{{ {change} | grep disabled >/dev/null || exit 1; }}", repair)
+
+
+def ping(source: str, target: str) -> str:
+    """Ping from the pod with an address, ten times a second, until standard input closes; then print what came of it.
+
+    ping tells on SIGINT how many it sent; it was started in the background, but takes that signal nevertheless.
+    """
+    run = f"ip netns exec $pod ping -n -i 0.1 {target} & child=$!; echo '{HELD}' >&2"
+    return f'{_pod(source)}; test -n "$pod" && {{ {run}; cat >/dev/null; kill -INT $child; wait $child; true; }}'
+
+
+def _pod(address: str) -> str:
+    """Find the network namespace of the pod with an address, as `pod`."""
+    match = f"ip -n $n -4 -o address | grep -q ' {address}/' && echo $n"
+    return f"pod=$(for n in $(ip netns list | cut -d' ' -f1); do {match}; done)"
+
+
 def detach(pod: str, pid: int, address: str) -> str:
     """Take a pod's network away until standard input closes; it is to have the address again."""
     return python(DETACH, pod, str(pid), address, HELD)
@@ -167,12 +188,10 @@ def hide_routes(subnets: list[str]) -> str:
 
 def deafen(address: str, port: int) -> str:
     """Let the pod with an address refuse a TCP port, as if nothing listened there, until standard input closes."""
-    match = f"ip -n $n -4 -o address | grep -q ' {address}/' && echo $n"
     table, nft = "ip reftopo-deaf", "ip netns exec $pod nft"
     chain = f"add table {table}; add chain {table} input {{ type filter hook input priority 0; }}"
     rule = f"add rule {table} input tcp dport {port} reject with tcp reset"
-    find = f"pod=$(for n in $(ip netns list | cut -d' ' -f1); do {match}; done)"
-    return _hold(f"{find}; {nft} '{chain}; {rule}'", f"{nft} delete table {table}")
+    return _hold(f"{_pod(address)}; {nft} '{chain}; {rule}'", f"{nft} delete table {table}")
 
 
 def break_link(link: str, batch: list[str]) -> str:

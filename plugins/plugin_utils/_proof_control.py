@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import time
 import typing as t
 
@@ -20,12 +21,14 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as proxy_deaf
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_reflected as reflected
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_break import described
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ping import ping_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot, changes
@@ -41,13 +44,14 @@ class Control:
     """What a check with break saw: while it was broken, and after its repair; and what was not as before then.
 
     residue is what was still there of a pod whose network was taken away, or on other nodes of a node without a lease;
-    None where nothing was to go.
+    None where nothing was to go. meanwhile is what pings without a pause saw that they must not; None without any.
     """
 
     broken: list[Outcome]
     repaired: list[Outcome]
     left: list[str]
     residue: list[str] | None = None
+    meanwhile: list[str] | None = None
 
 
 @contextlib.contextmanager
@@ -70,8 +74,8 @@ def control(lab: Lab, name: str) -> Control:
         return _detached(lab, name, check["break"]["pod"])
     if "lease" in check["break"]:
         return _unleased(lab, name, check["break"]["node"])
-    if "mesh" in check["break"]:
-        return _unmeshed(lab, name)
+    if "mesh" in check["break"] or "reflectors" in check["break"]:
+        return _unmeshed(lab, name) if "mesh" in check["break"] else _unreflected(lab, name, **check["break"])
     if "routes" in check["break"]:
         return _hidden(lab, name, **check["break"])
     node, link = check["break"]["node"], check["break"]["link"]
@@ -138,6 +142,30 @@ def _unmeshed(lab: Lab, name: str) -> Control:
 
     down, repaired = _broken_and_repaired(lab, name, without_mesh())
     return Control(down, repaired, left, residue)
+
+
+def _unreflected(lab: Lab, name: str, reflectors: list[str], cut: list[str]) -> Control:
+    """The control whose break are route reflectors without sessions, while pods of all nodes ping each other."""
+    residue, left = list[str](), list[str]()
+
+    def kept() -> list[str]:
+        """What nodes have of those that are cut off although they must not."""
+        seen = lab.snapshots().values()
+        return [fault for snapshot in seen for fault in reflected.still_there(snapshot, lab.topology, cut, lab.peers)]
+
+    @contextlib.contextmanager
+    def without_sessions() -> t.Iterator[None]:
+        with held_together([(lab.machines[node], commands.unreflect(), commands.HELD) for node in reflectors]):
+            residue.extend(_faults_left(kept))
+            yield
+        left.extend(_faults_left(lambda: _unlike_before(lab, lab.peers_now())))
+
+    ends = list(itertools.permutations({pod.node: pod for pod in lab.endpoints["pods"]}.values(), 2))
+    pings = [(lab.machines[one.machine], commands.ping(one.address, to.address), commands.HELD) for one, to in ends]
+    with held_together(pings) as held:
+        down, repaired = _broken_and_repaired(lab, name, without_sessions())
+    faults = [ping_faults((str(one.node), str(to.node)), cut, it.output.decode()) for (one, to), it in zip(ends, held)]
+    return Control(down, repaired, left, residue, [fault for each in faults for fault in each])
 
 
 def _unlike_before(lab: Lab, now: dict[str, Peer]) -> list[str]:

@@ -134,8 +134,9 @@ def touched(broken: Data, source: Endpoint, target: Endpoint) -> bool:
     """Whether what a check breaks is to be noticed between two endpoints."""
     if "pod" in broken:
         return broken["pod"] in (source.name, target.name)
-    if "mesh" in broken:
-        return target.kind == "pods" and source.node != target.node
+    if "mesh" in broken or "reflectors" in broken:
+        ends = {source.node, target.node}
+        return target.kind == "pods" and len(ends) > 1 and bool(ends & set(broken.get("cut", ends)))
     if "routes" in broken:
         ends = {source.node, target.node} - {broken["node"]}
         return broken["node"] in (source.node, target.node) and bool(ends & {*broken["routes"]})

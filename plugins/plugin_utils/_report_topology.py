@@ -78,7 +78,9 @@ def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
     ]
     device = network.get("cni", {}).get("device", "")
     bridge = _bridge(network, pods) if network else _own_bridge(node, topology)
-    kind = node.get("role", "node") + (", VM" if node.get("provider") == "vm" else "")
+    reflects = node["name"] in network.get("cni", {}).get("route_reflectors", {}).get("nodes", ())
+    kind = "reflector" if reflects else node.get("role", "node")
+    kind += ", VM" if node.get("provider") == "vm" else ""
     return Machine(node["name"], kind, [*node["interfaces"].items()], pods, bridge, device)
 
 

@@ -78,7 +78,7 @@ def compile_topology(topology: Data) -> Data:
     if "pod_network" in topology:
         compiled["pod_network"] = _pod_network(topology["pod_network"], compiled)
     state = link_state(compiled)
-    compiled["checks"] = {key: _check(check, state) for key, check in topology["checks"].items()}
+    compiled["checks"] = {key: _check(check, state, compiled) for key, check in topology["checks"].items()}
     compiled["link_state"] = state
     compiled["needs"] = needs(compiled)
     return compiled
@@ -198,6 +198,9 @@ def _cni(cni: Data, compiled: Data) -> Data:
     overhead = backend_of(cni).overhead
     left = compiled["segments"][segment(compiled, next(iter(compiled["nodes"])))]["mtu"] - overhead
     mtu = cni.get("mtu", left)
+    if "route_reflectors" in cni:  # their order means nothing
+        given = cni["route_reflectors"]
+        cni = {**cni, "route_reflectors": {**given, "nodes": sorted(given["nodes"])}}
     return {**with_defaults(cni), "device": device_name(cni), "overhead": overhead, "mtu": mtu}
 
 
@@ -208,10 +211,18 @@ def default_protocols(check: Data) -> list[str]:
     return {"services": ["tcp", "udp"], "dns": ["udp"]}.get(str(check["to"]), ["icmp", "tcp", "udp"])
 
 
-def _check(check: Data, state: Data) -> Data:
+def _check(check: Data, state: Data, compiled: Data) -> Data:
     if "from" not in check:
         return check
-    compiled = {"protocols": default_protocols(check), "expect": "ok", **check}
+    done = {"protocols": default_protocols(check), "expect": "ok", **check}
     if "change" in check.get("break", {}):
-        compiled["break"] = {**check["break"], "link_state": merge_patch(state, check["break"]["change"])}
-    return compiled
+        done["break"] = {**check["break"], "link_state": merge_patch(state, check["break"]["change"])}
+    if "reflectors" in check.get("break", {}):
+        done["break"] = {**check["break"], "cut": _cut_off(check["break"]["reflectors"], compiled)}
+    return done
+
+
+def _cut_off(broken: list[str], compiled: Data) -> list[str]:
+    """The nodes that nobody knows a way to any more: those reflectors, or all nodes where no other is left."""
+    left = set(compiled["cluster"]["cni"]["route_reflectors"]["nodes"]) - set(broken)
+    return sorted(broken) if left else list(compiled["nodes"])

@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces i
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_reflectors import reflector_problems
 
 try:
     import netaddr
@@ -39,7 +40,7 @@ NODE_BITS_MAX = 16
 # Every IPv4 host must take a datagram of this many bytes (RFC 791 section 3.1).
 MTU_MIN = 576
 # What a backend can be given beside its name.
-OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu")
+OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu", "route_reflectors")
 # AS numbers that no speaker may have: the one that stands for those of four bytes (RFC 6793 section 9), and the last of
 # two bytes and of four (RFC 7300). 0 (RFC 7607) is less than the schema's least.
 AS_RESERVED = {23456: "AS_TRANS (RFC 6793)", 65535: "reserved (RFC 7300)", 4294967295: "reserved (RFC 7300)"}
@@ -73,6 +74,9 @@ def backend_problems(section: str, cni: Data, topology: Data) -> t.Iterator[Prob
         yield from _option_problems(f"{section}.cni", cni, backend)
         yield from _mtu_problems(f"{section}.cni.mtu", cni, topology)
         yield from _link_problems(cni, topology)
+    if backend and "route_reflectors" in backend.options:
+        path = f"{section}.cni.route_reflectors"
+        yield from reflector_problems(path, cni.get("route_reflectors"), topology.get("nodes"))
 
 
 def _control_plane_problems(nodes: Data | None) -> t.Iterator[Problem]:

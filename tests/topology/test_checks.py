@@ -163,6 +163,8 @@ def test_control(control: tuple[str], lab: Lab, controls: t.Callable[[str], Cont
     lost = [] if any(o.record["observed"] != "ok" for o in seen.broken) else ["every probe still got its answer"]
     if seen.residue is not None:
         results.claim(Promise(name, words.gone, words.node, words.how, words.down), seen.residue)
+    if seen.meanwhile is not None:
+        results.claim(Promise(name, words.meanwhile, words.node, "ping -i 0.1", words.down), seen.meanwhile)
     results.claim(Promise(name, "probes notice", words.node, words.how, words.down), lost)
     results.claim(Promise(name, f"{words.what} is as before", words.node, words.shown, words.repaired), seen.left)
-    fail(lost + seen.left + (seen.residue or []))
+    fail(lost + seen.left + (seen.residue or []) + (seen.meanwhile or []))

@@ -68,3 +68,16 @@ def test_whose_a_link_is(case):
         {link for link in LINKS if of_another(cni, link)},
     ) == OWN[case]
     assert not to_own_pods(cni, None)
+
+
+@pytest.mark.parametrize(("broken", "cut"), [(["w2"], ["w2"]), (["w2", "w1"], ["cp1", "w1", "w2"])])
+def test_who_is_cut_off_without_some_route_reflectors(flannel_vxlan, broken, cut):
+    given = yaml.safe_load(flannel_vxlan)
+    reflectors = {"cluster_id": "244.0.0.1", "nodes": ["w2", "w1"]}
+    given["cluster"]["cni"] = {"name": "calico", "backend": "bgp", "route_reflectors": reflectors}
+    given["checks"] = {"gone": {"from": "pods", "to": "pods", "break": {"reflectors": broken}, "expect": "timeout"}}
+    topology, problems = validate(yaml.safe_dump(given, sort_keys=False), "flannel-vxlan", [])
+    assert problems == []
+    done = compile_topology(topology)
+    assert done["cluster"]["cni"]["route_reflectors"] == {"cluster_id": "244.0.0.1", "nodes": ["w1", "w2"]}
+    assert done["checks"]["gone"]["break"] == {"reflectors": broken, "cut": cut}
