@@ -44,7 +44,7 @@ def faults(found: proof.Seen) -> dict[str, list[str]]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("EFFECTIVE", 0.05), ("PAUSE", 0.0), ("IN_VAIN", 0.0)):
+    for name, value in (("EFFECTIVE", 0.05), ("AT_A_LOSS", 0.0), ("PAUSE", 0.0), ("IN_VAIN", 0.0)):
         monkeypatch.setattr(run, name, value)
 
 
