@@ -152,7 +152,7 @@ def test_a_control_breaks_what_it_says_and_nothing_else(lab):
 
 
 def test_an_agent_that_does_not_run_is_an_error_even_where_silence_is_expected(lab, monkeypatch):
-    monkeypatch.setattr(commands, "agent", lambda _jobs: "no-such-program")
+    monkeypatch.setattr(commands, "agent", lambda *_arguments: "no-such-program")
     monkeypatch.setattr(suite, "ATTEMPTS", 1)
     seen = control.control(lab, "control")
     assert {o.record["observed"] for o in seen.broken} == {"error"}
