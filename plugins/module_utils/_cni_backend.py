@@ -35,7 +35,8 @@ class Plugin(t.NamedTuple):
 
     pods are the links on a node by which its pods are reached, devices those of any backend. tables is what it filters
     and masquerades by; where it is empty, what most of the cluster's kube-proxies use. A running cluster's backend can
-    be changed only where it is switched. Where it enforces nothing, NetworkPolicies are objects without effect.
+    be changed only where it is switched. Where it enforces nothing, NetworkPolicies are objects without effect. feature
+    is the kernel's that it needs by any backend. Where it mends, a backend's device that is down is soon up again.
     """
 
     backends: t.Mapping[str, Backend]
@@ -44,6 +45,8 @@ class Plugin(t.NamedTuple):
     tables: str = ""
     switched: bool = False
     enforces: bool = False
+    feature: str = ""
+    mends: bool = False
 
     @property
     def bridge(self) -> str:
@@ -63,18 +66,20 @@ FLANNEL = Plugin(
     ("flannel*",),
     switched=True,
 )
-# Sources: Calico, felix/config/config_params.go (InterfacePrefix), felix/dataplane/linux/dataplanedefs, and, of the AS
-# number, confd/pkg/backends/calico/client.go (globalDefaults).
+# Sources: Calico, felix/config/config_params.go (InterfacePrefix, VXLANVNI, VXLANPort), felix/dataplane/linux:
+# dataplanedefs and route_mgr.go (keepDeviceInSync), and, of the AS number, confd/pkg/backends/calico/client.go
+# (globalDefaults).
 CALICO = Plugin(
     {
-        "bgp": Backend(
-            defaults={"as_number": 64512}, feature="ipset", options=("mtu", "route_reflectors"), one_segment=True
-        )
+        "bgp": Backend(defaults={"as_number": 64512}, options=("mtu", "route_reflectors"), one_segment=True),
+        "vxlan": Backend(50, {"vni": 4096, "port": 4789}, "vxlan.calico", "vxlan"),
     },
     "cali*",
     ("tunl0", "vxlan.calico"),
     "iptables",
     enforces=True,
+    feature="ipset",
+    mends=True,
 )
 PLUGINS = {"flannel": FLANNEL, "calico": CALICO}
 BACKENDS = {name for plugin in PLUGINS.values() for name in plugin.backends}  # the names of all

@@ -87,7 +87,8 @@ def _needed_by(feature: str, topology: Data) -> str:
     for name, other in network.get("proxy_modes", {}).items():
         if feature in PROXY_FEATURES[other]:
             return f"nodes.{name}.proxy_mode"
-    if network and feature in (backend_of(network["cni"]).feature, plugin_of(network["cni"]).tables):
+    plugin = plugin_of(network["cni"]) if network else None
+    if plugin and feature in (backend_of(network["cni"]).feature, plugin.feature, plugin.tables):
         return f"{section}.cni.backend"
     if "pod_network" in topology and feature == "nftables":
         return "pod_network"

@@ -17,6 +17,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import po
 from ansible_collections.reftopo.lab.plugins.plugin_utils import (
     _proof_bgp,
     _proof_calico,
+    _proof_calico_vxlan,
     _proof_flannel,
     _proof_host_gw,
     _proof_leftovers,
@@ -31,7 +32,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import D
 PLUGINS: dict[str, t.Any] = {"flannel": _proof_flannel, "calico": _proof_calico}
 BACKENDS: dict[str, dict[str, t.Any]] = {
     "flannel": {"vxlan": _proof_vxlan, "host-gw": _proof_host_gw, "udp": _proof_udp},
-    "calico": {"bgp": _proof_bgp},
+    "calico": {"bgp": _proof_bgp, "vxlan": _proof_calico_vxlan},
 }
 MECHANISMS = (*(name for backends in BACKENDS.values() for name in backends), DIRECT)  # what a check may name
 DIRECT_LAST = (

@@ -4,13 +4,16 @@
 """What Calico keeps of its nodes, the addresses that they may give, and how it attaches pods by any backend. Pure.
 
 This plugin util is PRIVATE to the collection. Sources: Calico, libcalico-go/lib/backend/k8s/resources/node.go (the
-annotation), libcalico-go/lib/backend/model/block.go (allocations), cni-plugin/pkg/dataplane/linux/dataplane_linux.go
-(a pod's gateway), felix/dataplane/linux/endpoint_mgr.go (proxy ARP, routes), and confd's bird_aggr.cfg.template.
+annotations), libcalico-go/lib/backend/model/block.go (allocations), cni-plugin/pkg/dataplane/linux/dataplane_linux.go
+(a pod's gateway), felix/dataplane/linux/endpoint_mgr.go (proxy ARP, routes), and, of a node's own blocks, confd's
+bird_aggr.cfg.template and felix/dataplane/linux/dataplanedefs (DefaultRouteProto); of the VXLAN device's addresses
+node/pkg/allocateip/allocateip.go and felix/calc/vxlan_resolver.go (vtepMACForHost).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import ipaddress
 import typing as t
 
@@ -20,11 +23,15 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Da
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
 ADDRESS = "projectcalico.org/IPv4Address"  # the annotation of a node's own address
+TUNNEL = "projectcalico.org/IPv4VXLANTunnelAddr"  # the one of its VXLAN device's, and of that one's MAC, if any
+TUNNEL_MAC = "projectcalico.org/VXLANTunnelMACAddr"
 AFFINITY = "host:"  # what is before the node's name in a block's affinity
+TUNNEL_HANDLE = "vxlan-tunnel-addr-"  # and in IPAM's note of whom the device's address is for
 GATEWAY = "169.254.1.1"
 # What it keeps in the Kubernetes API, and the pods that its addresses are for.
 RESOURCES = "nodes,pods,ipamblocks.crd.projectcalico.org"
 NO_POD = "no pod of this node has an address of its own"
+BLACKHOLES = {"bgp": "bird", "vxlan": "80"}  # whose routes a node's own blocks are, by backend; Felix' are of no name
 IPAM = "kubectl get ipamblocks -o yaml; calicoctl ipam show --show-blocks"
 OWN = (
     ("blocks", "what no pod has of the node's own blocks of addresses goes nowhere", "ip route show type blackhole"),
@@ -39,12 +46,24 @@ class CalicoNode(Peer):
     """A node with all its blocks of addresses.
 
     pods are those of the node with an address of its own: the address to all pods of the cluster that have it.
-    allocated is what IPAM noted in its blocks: the address to the pod that it is for.
+    allocated is what IPAM noted in its blocks: the address to the pod that it is for. tunnel is the address that its
+    VXLAN device has of them, where there is one.
     """
 
     blocks: tuple[str, ...] = ()
     pods: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     allocated: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tunnel: str = ""
+
+    @property
+    def address(self) -> str:
+        """The address of its VXLAN device."""
+        return self.tunnel
+
+    @property
+    def by_device(self) -> tuple[str, ...]:
+        """To that address itself there may be a route, beside those to the blocks that are reached through it."""
+        return (*self.blocks, self.tunnel)
 
     @property
     def subnets(self) -> tuple[str, ...]:
@@ -52,18 +71,20 @@ class CalicoNode(Peer):
         return self.blocks
 
 
-def peers(objects: list[Data], _backend: str) -> dict[str, Peer]:
+def peers(objects: list[Data], backend: str) -> dict[str, Peer]:
     """All nodes as Calico has them in the Kubernetes API.
 
     Raises:
-        ProofError: Calico does not run on a node, or gave no addresses to it.
+        ProofError: Calico does not run on a node, or gave no addresses to it or to its VXLAN device.
     """
     blocks = [item["spec"] for item in objects if item["kind"] == "IPAMBlock"]
     pods = [item for item in objects if item["kind"] == "Pod" and _has_address(item)]
     owners: dict[str, list[str]] = {}
     for pod in pods:
         owners.setdefault(pod["status"]["podIP"], []).append(_name(pod["metadata"]))
-    return {item["metadata"]["name"]: _peer(item, blocks, pods, owners) for item in objects if item["kind"] == "Node"}
+    nodes = [item for item in objects if item["kind"] == "Node"]
+    needed = (ADDRESS, TUNNEL) if backend == "vxlan" else (ADDRESS,)
+    return {node["metadata"]["name"]: _peer(node, needed, blocks, pods, owners) for node in nodes}
 
 
 def _has_address(pod: Data) -> bool:
@@ -76,11 +97,14 @@ def _name(names: Data) -> str:
     return f"{names.get('namespace')}/{names.get('name') or names.get('pod')}"
 
 
-def _peer(node: Data, blocks: list[Data], pods: list[Data], owners: dict[str, list[str]]) -> Peer:
+def _peer(
+    node: Data, needed: tuple[str, ...], blocks: list[Data], pods: list[Data], owners: dict[str, list[str]]
+) -> Peer:
     name, notes = node["metadata"]["name"], node["metadata"].get("annotations", {})
     own = sorted((block for block in blocks if block.get("affinity") == AFFINITY + name), key=lambda one: one["cidr"])
-    if ADDRESS not in notes:
-        raise ProofError(f"node {name} has no annotation {ADDRESS}: calico-node does not run there")
+    for key in needed:
+        if key not in notes:
+            raise ProofError(f"node {name} has no annotation {key}: calico-node does not run there, or not as it must")
     if not own:
         raise ProofError(f"node {name} has no block of addresses: kubectl get blockaffinities, ipamblocks")
     here = [pod["status"]["podIP"] for pod in pods if pod["spec"].get("nodeName") == name]
@@ -88,10 +112,17 @@ def _peer(node: Data, blocks: list[Data], pods: list[Data], owners: dict[str, li
         name,
         own[0]["cidr"],
         notes[ADDRESS].partition("/")[0],
+        mac=(notes.get(TUNNEL_MAC) or tunnel_mac(name)) if TUNNEL in needed else "",
         blocks=tuple(block["cidr"] for block in own),
         pods={address: tuple(owners[address]) for address in here},
         allocated={address: pod for block in own for address, pod in allocated(block)},
+        tunnel=notes[TUNNEL].partition("/")[0] if TUNNEL in needed else "",
     )
+
+
+def tunnel_mac(node: str) -> str:
+    """The MAC address that Calico gives to a node's VXLAN device: the letter f, and the start of its name's SHA-1."""
+    return (b"f" + hashlib.sha1(node.encode(), usedforsecurity=False).digest()[:5]).hex(":")
 
 
 def allocated(block: Data) -> t.Iterator[tuple[str, str]]:
@@ -104,8 +135,9 @@ def allocated(block: Data) -> t.Iterator[tuple[str, str]]:
             yield str(network[number]), _name(secondary) if "pod" in secondary else str(notes.get("handle_id"))
 
 
-def block_faults(snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
-    return route_to_each(snapshot, own.subnets, {"type": "blackhole", "protocol": "bird"})
+def block_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
+    owner = BLACKHOLES[pod_network(topology)["cni"]["backend"]]
+    return route_to_each(snapshot, own.subnets, {"type": "blackhole", "protocol": owner})
 
 
 def address_faults(_snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
@@ -120,7 +152,9 @@ def address_faults(_snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]
             faults.append(f"{address} of {pods[0]} is in no block of {node.node}")
         elif node.allocated.get(address) not in pods:
             faults.append(f"{address} of {pods[0]}: IPAM has it for {node.allocated.get(address, 'nobody')}")
-    lost = sorted(set(node.allocated) - set(node.pods))
+    if node.tunnel and node.allocated.get(node.tunnel) != TUNNEL_HANDLE + node.node:
+        faults.append(f"{node.tunnel} of the device: IPAM has it for {node.allocated.get(node.tunnel, 'nobody')}")
+    lost = sorted(set(node.allocated) - set(node.pods) - {node.tunnel})
     return faults + [f"IPAM has {address} for {node.allocated[address]}, which does not have it" for address in lost]
 
 

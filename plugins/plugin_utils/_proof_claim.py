@@ -32,8 +32,13 @@ class Peer:
 
     @property
     def address(self) -> str:
-        """The address of flannel's device, where there is one: the subnet's first."""
+        """The address of the VXLAN device, where there is one: with flannel the subnet's first."""
         return str(ipaddress.ip_network(self.subnet).network_address)
+
+    @property
+    def by_device(self) -> tuple[str, ...]:
+        """Where routes by another node's VXLAN device may lead to."""
+        return self.subnets
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,11 +1,11 @@
 # Copyright: the reftopo.lab maintainers
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What flannel's VXLAN backend promises of each node: device, routes, FDB and neighbour entries. Pure.
+"""What a VXLAN backend promises of each node: device, routes, FDB and neighbour entries. Pure.
 
-This plugin util is PRIVATE to the collection. Source of the promises: flannel, pkg/backend/vxlan/vxlan_network.go: for
-each other node a route to its subnet through its VTEP, the VTEP's MAC as permanent neighbour, and that MAC's FDB entry
-with the node's underlay address.
+This plugin util is PRIVATE to the collection. Sources of the promises: flannel, pkg/backend/vxlan/vxlan_network.go, and
+Calico, felix/dataplane/linux/vxlan_mgr.go and felix/vxlanfdb: for each other node a route to each of its subnets
+through its VTEP, the VTEP's MAC as permanent neighbour, and that MAC's FDB entry with the node's underlay address.
 """
 
 from __future__ import annotations
@@ -77,10 +77,11 @@ def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[s
     """Entries of the device that belong to no peer: a flooding entry, a learned one, or one of a node that is gone."""
     device = pod_network(topology)["cni"]["device"]
     peers = [other for other in known.values() if other.node != own.node]
+    theirs = [network for peer in peers for network in peer.by_device]
     kept = {
         "fdb": ("mac", {peer.mac for peer in peers}, snapshot.rows("fdb", ifname=device)),
         "neighbours": ("dst", {peer.address for peer in peers}, snapshot.rows("neighbours", dev=device)),
-        "routes": ("dst", {peer.subnet for peer in peers} | {own.address}, snapshot.rows("routes", dev=device)),
+        "routes": ("dst", {own.address, *theirs}, snapshot.rows("routes", dev=device)),
     }
     return [
         f"{part}: {row[key]} belongs to no node of the topology"

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network, tables_of
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    backend_of,
+    plugin_of,
+    pod_network,
+    tables_of,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES
 
 Data = dict[str, t.Any]
@@ -33,8 +38,8 @@ def node_needs(topology: Data, node: Data) -> set[str]:
     # The CNI plugin bridge masquerades by iptables unless it is told otherwise.
     features = {str(plugin.get("ipMasqBackend", "iptables")) for plugin in plugins if plugin.get("ipMasq")}
     if network := pod_network(topology):
-        mode = network.get("proxy_mode", "")
+        cni, mode = network["cni"], network.get("proxy_mode", "")
         # Without kube-proxy it is the network plugin alone that has rules.
-        features |= {tables_of(network["cni"], mode or "nftables"), backend_of(network["cni"]).feature}
+        features |= {tables_of(cni, mode or "nftables"), backend_of(cni).feature, plugin_of(cni).feature}
         features.update(FEATURES.get(node.get("proxy_mode", mode), ()))
     return features - {""}

@@ -100,3 +100,6 @@ def _node_problems(path: str, broken: Data, topology: Data) -> t.Iterator[Proble
         links |= {plugin_of(cni).bridge, device_name(cni)} - {""}
     if link and link not in links:
         yield Problem(f"{path}.link", f"node {node} has no link {link}", did_you_mean(link, links))
+    elif link and cni.get("name") and plugin_of(cni).mends and link in plugin_of(cni).devices:
+        what = f"{cni['name']} sets {link} up again within seconds"
+        yield Problem(f"{path}.link", what, "hide the routes that lead to it: write routes, and to which nodes")

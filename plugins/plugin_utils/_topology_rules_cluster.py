@@ -146,8 +146,7 @@ def _reach_problems(topology: Data, backend: Backend | None, name: str | None) -
         together = f"put all nodes in {home.segment}"
         if backend and backend.one_segment:
             what = f"{apart}: with {name} a router between them would get packets to pods, and knows no such network"
-            instead = ", or use backend vxlan" if name == "host-gw" else ""
-            yield Problem(f"{interface.path}.segment", what, f"{together}{instead}")
+            yield Problem(f"{interface.path}.segment", what, f"{together}, or use backend vxlan")
         elif not _joined(joins, home.segment, interface.segment):
             what = f"{apart}, and no router joins them"
             yield Problem(f"{interface.path}.segment", what, f"{together}, or give both segments the same router")

@@ -27,6 +27,18 @@ CASES = {
         {"iptables", "ipset", "nftables"},
         {},
     ),
+    "calico, in VXLAN": (
+        {"name": "calico", "backend": "vxlan"},
+        {"vni": 4096, "port": 4789, "device": "vxlan.calico", "overhead": 50, "mtu": 1450},
+        {"iptables", "ipset", "nftables", "vxlan"},
+        {"vxlan": "cluster.cni.backend", "ipset": "cluster.cni.backend"},
+    ),
+    "calico, in VXLAN of another number": (
+        {"name": "calico", "backend": "vxlan", "vni": 7, "port": 8472},
+        {"device": "vxlan.calico", "overhead": 50, "mtu": 1450},
+        {"iptables", "ipset", "nftables", "vxlan"},
+        {},
+    ),
 }
 
 
@@ -48,7 +60,7 @@ def test_a_plugin(flannel_vxlan, case):
     told = {line.what.removeprefix("kernel: "): line.needed_by for line in features(GOOD, topology)}
     assert told["nftables"] == "cluster.proxy_mode"
     assert {**told, **places} == told
-    assert bare(topology, "w1", "w2")
+    assert bare(topology, "w1", "w2") == (not derived["overhead"])
     assert mechanism(topology["cluster"]["cni"]) == cni["backend"]
 
 
@@ -57,6 +69,7 @@ OWN = {
     ("flannel", "flannel.1"): ({"cni0"}, {"cali12", "flannel0", "tunl0", "vxlan.calico"}),
     ("flannel", ""): ({"cni0"}, {"cali12", "flannel.1", "flannel0", "tunl0", "vxlan.calico"}),
     ("calico", ""): ({"cali12"}, {"cni0", "flannel.1", "flannel0", "tunl0", "vxlan.calico"}),
+    ("calico", "vxlan.calico"): ({"cali12"}, {"cni0", "flannel.1", "flannel0", "tunl0"}),
 }
 
 

@@ -78,6 +78,6 @@ def test_every_need_can_be_tried(schema):
     modes = schema["definitions"]["proxyMode"]["enum"]
     assert set(modes) == set(PROXY_FEATURES)
     features = {backend.feature for plugin in PLUGINS.values() for backend in plugin.backends.values()} - {""}
-    features |= {plugin.tables for plugin in PLUGINS.values()} - {""}
+    features |= {feature for plugin in PLUGINS.values() for feature in (plugin.tables, plugin.feature)} - {""}
     features |= {feature for needed in PROXY_FEATURES.values() for feature in needed}
     assert {*features, "bridge", "netns", "veth"} <= set(FEATURES)

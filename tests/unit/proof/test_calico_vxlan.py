@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calico with VXLAN: each promise of a node holds on a state as Felix makes it, and not when one value is another."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import calico_node as bare
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims, peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_calico import TUNNEL, TUNNEL_MAC, tunnel_mac
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import PARTS, Snapshot
+
+DEVICE = "vxlan.calico"
+WAY = {"backend": "vxlan", "vni": 4096, "port": 4789, "device": DEVICE}
+CNI = {"name": "calico", **WAY, "overhead": 50, "mtu": 1450}
+TOPOLOGY = {**bare.TOPOLOGY, "cluster": {"pod_cidr": "10.244.0.0/16", "cni": CNI}}
+# What vtepMACForHost of felix/calc/vxlan_resolver.go makes of these names: printf n2 | sha1sum.
+MACS = {"n1": "66:40:b3:ea:b6:3f", "n2": "66:40:24:34:76:fc", "n3": "66:26:c2:ce:28:d0"}
+
+
+def tunnel_block(number: int, **allocated: str) -> dict:
+    """A node's block of addresses, whose first is that of its device."""
+    block = bare.block(number, **allocated)
+    spec = block["spec"]
+    spec["allocations"][0] = len(spec["attributes"])
+    secondary = {"node": f"n{number}", "type": "vxlanTunnelAddress"}
+    spec["attributes"].append({"handle_id": f"vxlan-tunnel-addr-n{number}", "secondary": secondary})
+    return block
+
+
+def noted(node: dict, **notes: str) -> dict:
+    """A Node object with its device's address and other notes."""
+    metadata = node["metadata"]
+    own = {TUNNEL: f"10.244.{metadata['name'][1]}.64"}
+    return {**node, "metadata": {**metadata, "annotations": {**metadata["annotations"], **own, **notes}}}
+
+
+OBJECTS = [
+    *(noted(item) for item in bare.OBJECTS if item["kind"] == "Node"),
+    *(tunnel_block(number, **({"a65": "web"} if number == 1 else {})) for number in (1, 2, 3)),
+    bare.pod("web", "10.244.1.65"),
+]
+KNOWN = peers(OBJECTS, TOPOLOGY)
+
+
+def device(**values: object) -> dict:
+    data = {"id": 4096, "port": 4789, "local": "172.30.24.11", "link": "eth0", "learning": False}
+    data.update({key: value for key, value in values.items() if key in data})
+    link = {
+        "ifname": DEVICE,
+        "ifindex": 5,
+        "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"],
+        "mtu": 1450,
+        "address": MACS["n1"],
+        "linkinfo": {"info_kind": "vxlan", "info_data": data},
+        "addr_info": [{"family": "inet", "local": "10.244.1.64", "prefixlen": 32}],
+    }
+    return {**link, **{key: value for key, value in values.items() if key not in data}}
+
+
+ETH0, CALI = bare.STATE["links"]
+INSIDE = copy.deepcopy(bare.STATE["pods"])
+INSIDE[0]["links"][1]["mtu"] = 1450
+STATE = {
+    "links": [ETH0, device(), {**CALI, "mtu": 1450}],
+    "routes": [
+        {"dst": "default", "dev": "eth0", "protocol": "152", "scope": "link", "flags": []},
+        {"type": "blackhole", "dst": "10.244.1.64/26", "protocol": "80", "flags": []},
+        {"dst": "10.244.1.65", "dev": "cali123", "scope": "link", "flags": []},
+        {"dst": "10.244.2.64/26", "gateway": "10.244.2.64", "dev": DEVICE, "flags": ["onlink"]},
+        {"dst": "10.244.3.64/26", "gateway": "10.244.3.64", "dev": DEVICE, "flags": ["onlink"]},
+        {"dst": "172.30.24.0/24", "dev": "eth0", "protocol": "kernel", "scope": "link", "flags": []},
+        {"type": "local", "dst": "10.244.1.64", "dev": DEVICE, "table": "local", "protocol": "kernel", "flags": []},
+    ],
+    "neighbours": [
+        {"dst": f"10.244.{number}.64", "dev": DEVICE, "lladdr": MACS[f"n{number}"], "state": ["PERMANENT"]}
+        for number in (2, 3)
+    ],
+    "fdb": [
+        {"mac": "33:33:00:00:00:01", "ifname": "eth0", "flags": ["self"], "state": "permanent"},
+        *({"mac": MACS[f"n{n}"], "ifname": DEVICE, "dst": f"172.30.24.1{n}", "state": "permanent"} for n in (2, 3)),
+    ],
+    "pods": INSIDE,
+    "proxy_arp": bare.STATE["proxy_arp"],
+    "bgp": "",
+    "prefixes": "",
+}
+
+
+def found(known=KNOWN, **parts: object) -> dict[str, list[str]]:
+    """The faults of each claim of n1 that has some."""
+    state = {**STATE, **parts}
+    texts = {part: state.get(part, []) for part in PARTS}
+    told = {part: text if isinstance(text, str) else json.dumps(text) for part, text in texts.items()}
+    seen = Snapshot("n1", "".join(f"@@reftopo {part}\n{text}\n@@reftopo rc 0\n" for part, text in told.items()))
+    faults = {c.case: claim_faults(c, seen, TOPOLOGY, known) for c in claims(TOPOLOGY) if c.node == "n1"}
+    return {case: texts for case, texts in faults.items() if texts}
+
+
+def changed(part: str, number: int, **values: object) -> dict:
+    rows = copy.deepcopy(STATE[part])
+    rows[number].update(values)
+    return {part: rows}
+
+
+def fewer(part: str, number: int) -> dict:
+    return {part: [row for place, row in enumerate(STATE[part]) if place != number]}
+
+
+def more(part: str, row: dict) -> dict:
+    return {part: [*STATE[part], row]}
+
+
+def with_device(**values: object) -> dict:
+    return {"links": [ETH0, device(**values), STATE["links"][2]]}
+
+
+def test_claims():
+    cases = [claim.case for claim in claims(TOPOLOGY) if claim.node == "n1"]
+    own = ["blocks", "addresses", "attached", "gateway", "device", "no-bgp"]
+    others = [f"{key}-{peer}" for peer in ("n2", "n3") for key in ("route", "neighbour", "fdb")]
+    assert cases == [f"n1-{case}" for case in (*own, *others, "nothing-else", "leftovers")]
+    assert all("{" not in claim.title + claim.command for claim in claims(TOPOLOGY))
+
+
+def test_what_holds():
+    assert found() == {}
+
+
+def test_nodes_as_calico_has_them():
+    assert tunnel_mac("remotehostname") == "66:3e:ca:a4:db:65"  # as in Calico's felix/calc/states_for_test.go
+    assert {name: (peer.mac, peer.address) for name, peer in KNOWN.items()} == {
+        name: (mac, f"10.244.{name[1]}.64") for name, mac in MACS.items()
+    }
+    given = [noted(item, **{TUNNEL_MAC: "02:00:00:00:00:07"}) if item["kind"] == "Node" else item for item in OBJECTS]
+    assert {peer.mac for peer in peers(given, TOPOLOGY).values()} == {"02:00:00:00:00:07"}
+
+
+def test_a_node_without_an_address_for_its_device_is_an_error():
+    with pytest.raises(ProofError, match=f"node n1 has no annotation {TUNNEL}"):
+        peers([*bare.OBJECTS[:3], *OBJECTS[3:]], TOPOLOGY)
+
+
+CASES = {
+    "no device": ({"links": [ETH0, STATE["links"][2]]}, {"n1-device": [f"there is no {DEVICE}"]}),
+    "another VNI": (with_device(id=1), {"n1-device": [f"{DEVICE}: id is 1, must be 4096"]}),
+    "another port": (with_device(port=8472), {"n1-device": [f"{DEVICE}: port is 8472, must be 4789"]}),
+    "it learns": (with_device(learning=True), {"n1-device": [f"{DEVICE}: learning is True, must be False"]}),
+    "it sends from elsewhere": (
+        with_device(local="10.0.0.1"),
+        {"n1-device": [f"{DEVICE}: local is '10.0.0.1', must be '172.30.24.11'"]},
+    ),
+    "it is down": (with_device(flags=["BROADCAST"]), {"n1-device": [f"{DEVICE}: up is False, must be True"]}),
+    "another MTU": (with_device(mtu=1500), {"n1-device": [f"{DEVICE}: mtu is 1500, must be 1450"]}),
+    "another MAC": (
+        with_device(address="66:00:00:00:00:00"),
+        {"n1-device": [f"{DEVICE}: MAC is '66:00:00:00:00:00', must be '{MACS['n1']}'"]},
+    ),
+    "another address": (
+        with_device(addr_info=[]),
+        {"n1-device": [f"{DEVICE}: address is [], must be ['10.244.1.64']"]},
+    ),
+    "a route without the device": (
+        changed("routes", 3, gateway="172.30.24.12", dev="eth0", flags=[]),
+        {
+            "n1-route-n2": [
+                "route to 10.244.2.64/26: gateway is '172.30.24.12', must be '10.244.2.64'",
+                f"route to 10.244.2.64/26: dev is 'eth0', must be '{DEVICE}'",
+                "route to 10.244.2.64/26: flags is [], must be ['onlink']",
+            ]
+        },
+    ),
+    "nothing: a direct route to a device's address": (
+        more("routes", {"dst": "10.244.2.64", "dev": DEVICE, "scope": "link", "flags": []}),
+        {},
+    ),
+    "a route to a device's address by another": (
+        more("routes", {"dst": "10.244.2.64", "gateway": "172.30.24.12", "dev": "eth0", "flags": []}),
+        {
+            "n1-route-n2": [
+                f"route to 10.244.2.64: dev is 'eth0', must be '{DEVICE}'",
+                "route to 10.244.2.64: scope is None, must be 'link'",
+                "route to 10.244.2.64: gateway is '172.30.24.12', must be None",
+            ]
+        },
+    ),
+    "no route": (fewer("routes", 4), {"n1-route-n3": ["route to 10.244.3.64/26: 0 entries, must be one"]}),
+    "a route of a node that is gone": (
+        more("routes", {"dst": "10.244.9.64/26", "gateway": "10.244.9.64", "dev": DEVICE, "flags": ["onlink"]}),
+        {
+            "n1-nothing-else": ["routes: 10.244.9.64/26 belongs to no node of the topology"],
+            "n1-leftovers": [f"route to 10.244.9.64/26 by {DEVICE} is to no node's pods"],
+        },
+    ),
+    "a blackhole that BIRD made": (
+        changed("routes", 1, protocol="bird"),
+        {
+            "n1-blocks": ["route to 10.244.1.64/26: protocol is 'bird', must be '80'"],
+            "n1-no-bgp": ["route to 10.244.1.64/26 is BIRD's"],
+        },
+    ),
+    "no neighbour": (fewer("neighbours", 0), {"n1-neighbour-n2": ["neighbour 10.244.2.64: 0 entries, must be one"]}),
+    "a neighbour that was asked for": (
+        changed("neighbours", 1, state=["REACHABLE"]),
+        {"n1-neighbour-n3": ["neighbour 10.244.3.64: state is ['REACHABLE'], must be ['PERMANENT']"]},
+    ),
+    "no FDB entry": (fewer("fdb", 1), {"n1-fdb-n2": [f"FDB {MACS['n2']}: 0 entries, must be one"]}),
+    "an FDB entry to another node": (
+        changed("fdb", 1, dst="172.30.24.13"),
+        {"n1-fdb-n2": [f"FDB {MACS['n2']}: dst is '172.30.24.13', must be '172.30.24.12'"]},
+    ),
+    "an FDB entry that floods": (
+        more("fdb", {"mac": "00:00:00:00:00:00", "ifname": DEVICE, "dst": "172.30.24.12", "state": "permanent"}),
+        {"n1-nothing-else": ["fdb: 00:00:00:00:00:00 belongs to no node of the topology"]},
+    ),
+    "BIRD": ({"bgp": bare.BGP}, {"n1-no-bgp": ["BIRD runs: BIRD 1.6.8 ready."]}),
+    "IPIP beside it": (
+        more("links", {"ifname": "tunl0", "flags": ["UP"]}),
+        {"n1-leftovers": ["the device tunl0 is of another backend"]},
+    ),
+    "a pod's link is larger": (
+        {"links": [ETH0, device(), CALI]},
+        {"n1-attached": ["cali123: mtu is 1500, must be 1450"]},
+    ),
+    "IPAM has the device's address for nobody": (
+        {"known": peers([*OBJECTS[:3], bare.block(1, a65="web"), *OBJECTS[4:]], TOPOLOGY)},
+        {"n1-addresses": ["10.244.1.64 of the device: IPAM has it for nobody"]},
+    ),
+    "IPAM has the device's address for a pod": (
+        {"known": peers([*OBJECTS[:3], bare.block(1, a64="db", a65="web"), *OBJECTS[4:]], TOPOLOGY)},
+        {"n1-addresses": ["10.244.1.64 of the device: IPAM has it for default/db"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_value_is_noticed(case: str):
+    parts, faults = CASES[case]
+    assert found(**parts) == faults
