@@ -72,6 +72,8 @@ STATE = {
         {"dst": "10.244.1.65", "dev": "cali123", "scope": "link", "flags": []},
         {"dst": "10.244.2.64/26", "gateway": "10.244.2.64", "dev": DEVICE, "flags": ["onlink"]},
         {"dst": "10.244.3.64/26", "gateway": "10.244.3.64", "dev": DEVICE, "flags": ["onlink"]},
+        {"dst": "10.244.2.64", "dev": DEVICE, "scope": "link", "flags": []},
+        {"dst": "10.244.3.64", "dev": DEVICE, "scope": "link", "flags": []},
         {"dst": "172.30.24.0/24", "dev": "eth0", "protocol": "kernel", "scope": "link", "flags": []},
         {"type": "local", "dst": "10.244.1.64", "dev": DEVICE, "table": "local", "protocol": "kernel", "flags": []},
     ],
@@ -173,12 +175,12 @@ CASES = {
             ]
         },
     ),
-    "nothing: a direct route to a device's address": (
-        more("routes", {"dst": "10.244.2.64", "dev": DEVICE, "scope": "link", "flags": []}),
-        {},
+    "no direct route to a device's address": (
+        fewer("routes", 5),
+        {"n1-route-n2": ["route to 10.244.2.64: 0 entries, must be one"]},
     ),
     "a route to a device's address by another": (
-        more("routes", {"dst": "10.244.2.64", "gateway": "172.30.24.12", "dev": "eth0", "flags": []}),
+        changed("routes", 5, gateway="172.30.24.12", dev="eth0", scope=None),
         {
             "n1-route-n2": [
                 f"route to 10.244.2.64: dev is 'eth0', must be '{DEVICE}'",
