@@ -124,7 +124,6 @@ def _unleased(lab: Lab, name: str, node: str) -> Control:
 def _unmeshed(lab: Lab, name: str) -> Control:
     """The control whose break is Calico's mesh turned off; nodes follow within seconds, and again when it is back."""
     residue, left = list[str](), list[str]()
-    control_plane = lab.machines[lab.topology["cluster"]["control_plane"][0]]
 
     def kept() -> list[str]:
         """What nodes have of each other although they must not."""
@@ -135,7 +134,7 @@ def _unmeshed(lab: Lab, name: str) -> Control:
 
     @contextlib.contextmanager
     def without_mesh() -> t.Iterator[None]:
-        with control_plane.held(commands.unmesh(KUBECTL), commands.HELD):
+        with lab.control_plane.held(commands.unmesh(KUBECTL), commands.HELD):
             residue.extend(_faults_left(kept))
             yield
         left.extend(_faults_left(lambda: _unlike_before(lab, lab.peers_now())))

@@ -38,7 +38,7 @@ def prove(lab: Lab, name: str) -> Seen:
     empty = [Lane(number, tuple(lab.topology["nodes"])) for number in range(1, LANES + 1)]
     image = next(item for item in lab.objects if item["kind"] == "Pod")["spec"]["containers"][0]["image"]
     made = [item for lane in empty for item in objects(lane, image)]
-    with held_together([(_control_plane(lab), commands.populate(KUBECTL, made, MARK), commands.HELD)]):
+    with held_together([(lab.control_plane, commands.populate(KUBECTL, made, MARK), commands.HELD)]):
         ground = _ground(lab, empty)
         with held_together(_servers(lab, ground)):
             seen = _play(_stage(lab, name, ground, image), lab)
@@ -76,19 +76,15 @@ def _stage(lab: Lab, name: str, ground: Ground, image: str) -> Stage:
     def change(applied: list[Data], deleted: list[Data]) -> None:
         lines = [commands.remove(KUBECTL, deleted)] if deleted else []
         lines += [commands.apply(KUBECTL, applied)] if applied else []
-        _control_plane(lab).run(" && ".join(lines) or "true")
+        lab.control_plane.run(" && ".join(lines) or "true")
 
     stage = Stage(name, enforced, ground, image, ask, change)
     stage.had = {lane.number: objects(lane, image) for lane in ground.lanes}
     return stage
 
 
-def _control_plane(lab: Lab) -> Machine:
-    return lab.machines[lab.topology["cluster"]["control_plane"][0]]
-
-
 def _pods(lab: Lab) -> list[Data]:
-    found: list[Data] = json.loads(_control_plane(lab).run(f"{KUBECTL} get pods --all-namespaces -o json"))["items"]
+    found: list[Data] = json.loads(lab.control_plane.run(f"{KUBECTL} get pods --all-namespaces -o json"))["items"]
     return found
 
 
@@ -127,6 +123,6 @@ def _left(lab: Lab) -> list[str]:
     """What is still in the cluster when its time to go is over."""
     deadline = time.monotonic() + GONE_TIMEOUT
     command = f"{KUBECTL} get namespaces --selector={MARK} --output=name"
-    while (left := _control_plane(lab).run(command).splitlines()) and time.monotonic() < deadline:
+    while (left := lab.control_plane.run(command).splitlines()) and time.monotonic() < deadline:
         time.sleep(PAUSE)
     return [f"{name} is still there" for name in left]

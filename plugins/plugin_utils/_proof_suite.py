@@ -56,10 +56,14 @@ class Lab:
         """The machines that are nodes."""
         return [self.machines[name] for name in self.topology["nodes"]]
 
+    @property
+    def control_plane(self) -> Machine:
+        """The node that kubectl is run on."""
+        return self.machines[self.topology["cluster"]["control_plane"][0]]
+
     def kubectl(self, arguments: str) -> str:
         """What kubectl prints, run on a control plane node, in the test workload's namespace."""
-        control_plane = self.machines[self.topology["cluster"]["control_plane"][0]]
-        return control_plane.run(f"{KUBECTL} --namespace={plan.WORKLOAD} {arguments}")
+        return self.control_plane.run(f"{KUBECTL} --namespace={plan.WORKLOAD} {arguments}")
 
     @functools.cached_property
     def objects(self) -> list[Data]:

@@ -7,6 +7,7 @@ What BIRD says (tests/unit/proof/data/calico) was printed by BIRD 1.6.8; the res
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -103,33 +104,46 @@ STATE = {
 }
 
 
-def snapshot(**parts: object) -> Snapshot:
-    """n1's state, with parts replaced."""
-    state = {**STATE, **parts}
+def printed(node: str, state: dict) -> Snapshot:
+    """A node's state as its commands print it: text, or what is to be JSON; parts that are not given are empty."""
     texts = {part: state.get(part, []) for part in PARTS}
     told = {part: text if isinstance(text, str) else json.dumps(text) for part, text in texts.items()}
-    return Snapshot("n1", "".join(f"@@reftopo {part}\n{text}\n@@reftopo rc 0\n" for part, text in told.items()))
+    return Snapshot(node, "".join(f"@@reftopo {part}\n{text}\n@@reftopo rc 0\n" for part, text in told.items()))
 
 
-def found(known=KNOWN, **parts: object) -> dict[str, list[str]]:
-    """The faults of each claim of n1 that has some."""
-    seen = snapshot(**parts)
-    faults = {c.case: claim_faults(c, seen, TOPOLOGY, known) for c in claims(TOPOLOGY) if c.node == "n1"}
-    return {case: texts for case, texts in faults.items() if texts}
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """n1 in a topology, with what Calico says of all nodes, and n1's own state as its commands print it."""
+
+    topology: dict
+    known: dict
+    state: dict
+
+    def snapshot(self, **parts: object) -> Snapshot:
+        """n1's state, with parts replaced."""
+        return printed("n1", {**self.state, **parts})
+
+    def found(self, known: dict | None = None, **parts: object) -> dict[str, list[str]]:
+        """The faults of each claim of n1 that has some."""
+        seen, known = self.snapshot(**parts), self.known if known is None else known
+        told = [claim for claim in claims(self.topology) if claim.node == "n1"]
+        faults = {claim.case: claim_faults(claim, seen, self.topology, known) for claim in told}
+        return {case: texts for case, texts in faults.items() if texts}
+
+    def changed(self, part: str, number: int, **values: object) -> dict:
+        rows = copy.deepcopy(self.state[part])
+        rows[number].update(values)
+        return {part: rows}
+
+    def more(self, part: str, *rows: dict) -> dict:
+        return {part: [*self.state[part], *rows]}
+
+    def fewer(self, part: str, number: int) -> dict:
+        return {part: [row for place, row in enumerate(self.state[part]) if place != number]}
 
 
-def changed(part: str, number: int, **values: object) -> dict:
-    rows = copy.deepcopy(STATE[part])
-    rows[number].update(values)
-    return {part: rows}
-
-
-def more(part: str, *rows: dict) -> dict:
-    return {part: [*STATE[part], *rows]}
-
-
-def fewer(part: str, number: int) -> dict:
-    return {part: [row for place, row in enumerate(STATE[part]) if place != number]}
+NODE = Node(TOPOLOGY, KNOWN, STATE)
+snapshot, found, changed, more, fewer = NODE.snapshot, NODE.found, NODE.changed, NODE.more, NODE.fewer
 
 
 def inside(kind: str, number: int, **values: object) -> dict:

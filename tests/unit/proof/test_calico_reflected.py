@@ -6,15 +6,14 @@ n2 and n3 are the reflectors, n1 and n4 their clients. What BIRD says has the fo
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_calico import CalicoNode
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_reflected import still_there
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import PARTS, Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
+from calico_node import printed
 
 NODES = ("n1", "n2", "n3", "n4")
 CLUSTER_ID = "244.0.0.1"
@@ -83,9 +82,7 @@ def snapshot(own: str, **parts: object) -> Snapshot:
         "routes": [route(node) for node in NODES if node != own],
         **parts,
     }
-    texts = {part: state.get(part, []) for part in PARTS}
-    said = {part: text if isinstance(text, str) else json.dumps(text) for part, text in texts.items()}
-    return Snapshot(own, "".join(f"@@reftopo {part}\n{text}\n@@reftopo rc 0\n" for part, text in said.items()))
+    return printed(own, state)
 
 
 def found(own: str, **parts: object) -> dict[str, list[str]]:

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import copy
-import json
 
 import calico_node as bare
 import pytest
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims, peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claims, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_calico import TUNNEL, TUNNEL_MAC, tunnel_mac
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import PARTS, Snapshot
 
 DEVICE = "vxlan.calico"
 WAY = {"backend": "vxlan", "vni": 4096, "port": 4789, "device": DEVICE}
@@ -92,28 +90,8 @@ STATE = {
 }
 
 
-def found(known=KNOWN, **parts: object) -> dict[str, list[str]]:
-    """The faults of each claim of n1 that has some."""
-    state = {**STATE, **parts}
-    texts = {part: state.get(part, []) for part in PARTS}
-    told = {part: text if isinstance(text, str) else json.dumps(text) for part, text in texts.items()}
-    seen = Snapshot("n1", "".join(f"@@reftopo {part}\n{text}\n@@reftopo rc 0\n" for part, text in told.items()))
-    faults = {c.case: claim_faults(c, seen, TOPOLOGY, known) for c in claims(TOPOLOGY) if c.node == "n1"}
-    return {case: texts for case, texts in faults.items() if texts}
-
-
-def changed(part: str, number: int, **values: object) -> dict:
-    rows = copy.deepcopy(STATE[part])
-    rows[number].update(values)
-    return {part: rows}
-
-
-def fewer(part: str, number: int) -> dict:
-    return {part: [row for place, row in enumerate(STATE[part]) if place != number]}
-
-
-def more(part: str, row: dict) -> dict:
-    return {part: [*STATE[part], row]}
+NODE = bare.Node(TOPOLOGY, KNOWN, STATE)
+found, changed, more, fewer = NODE.found, NODE.changed, NODE.more, NODE.fewer
 
 
 def with_device(**values: object) -> dict:

@@ -100,7 +100,7 @@ class Lab:
         self.topology = {**TOPOLOGY, "nodes": {"n1": NODES["n1"]}, "cluster": cluster}
         self.states = list(states)
         self.peers = KNOWN
-        self.machines = {"n1": self}
+        self.machines, self.control_plane = {"n1": self}, self
         self.done: list[str] = []
 
     def snapshots(self) -> dict[str, Snapshot]:

@@ -90,7 +90,9 @@ def lab(*answers: str) -> t.Any:
         "pod_cidr": "10.244.0.0/16",
     }
     ends = {"nodes": list(NODES), "namespaces": [OUTSIDE]}
-    return types.SimpleNamespace(machines={"cp1": machine}, topology={"cluster": cluster}, endpoints=ends)
+    return types.SimpleNamespace(
+        machines={"cp1": machine}, control_plane=machine, topology={"cluster": cluster}, endpoints=ends
+    )
 
 
 def printed(*items: dict[str, t.Any]) -> str:
