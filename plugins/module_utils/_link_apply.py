@@ -30,6 +30,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import (
     observe_nat,
     observe_rules,
     observe_sysctls,
+    suppose_ageing,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._link_parse import (
     READ,
@@ -106,7 +107,9 @@ def observe(run: Run, owner: str, folder: str = NETNS_FOLDER, wanted: State | No
     for name in names["namespace"]:
         dumps[name] = _read(run, netns(owner, name))
     state = observe_rules(run, observe_fdb(run, parse(owner, dumps)), wanted)
-    state = observe_nat(run, observe_sysctls(run, state, wanted) if wanted else state, wanted)
+    if wanted:
+        state = suppose_ageing(observe_sysctls(run, state, wanted), wanted)
+    state = observe_nat(run, state, wanted)
     return replace(state, stale=tuple(names["stale"]), blocked=tuple(names["blocked"]))
 
 

@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _link_render
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import AGEING, HIDDEN
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import ROOT, End, Link, LinkStateError, State
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
 from ansible_collections.reftopo.lab.plugins.module_utils._natural import natural
@@ -39,9 +40,13 @@ def _marked(owner: str, end: End, link: Link) -> Link | None:
     if link.name == "lo":
         untouched = not (link.up or link.addresses)  # as in a new namespace
         return None if untouched or end.namespace == ROOT else replace(link, mtu=None, mac=None)
-    # A bridge shows its ageing time in hundredths of a second.
-    whole = {name: int(value) if isinstance(value, float) else value for name, value in link.options.items()}
-    return replace(link, options=whole) if link.owner == owner and link.mark else None
+    options = {name: _describable(value) for name, value in link.options.items()}
+    return replace(link, options=options) if link.owner == owner and link.mark else None
+
+
+def _describable(value: t.Any) -> t.Any:
+    """An option's value; a bridge shows its ageing time in hundredths of a second, or not at all."""
+    return AGEING.default if value == HIDDEN else int(value) if isinstance(value, float) else value
 
 
 def _problems(data: Data) -> list[str]:

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 Data = dict[str, t.Any]
 Words = t.Callable[[t.Any], str]
 Change = t.Callable[[t.Any, t.Any], bool]
+HIDDEN = "hidden"  # in place of an ageing time that cannot be read now
 
 
 def _never(_have: t.Any, _want: t.Any) -> bool:
@@ -75,9 +76,16 @@ def _flag(name: str, word: str) -> Option:
     return Option(name, on, lambda entry: bool(read(entry)), "bool", default=False, in_place=_always)
 
 
-def _ageing(entry: Data) -> float | None:
-    """In seconds, from the hundredths of one that ip(8) reads and prints."""
-    hundredths = _info("ageing_time")(entry)
+def read_ageing(entry: Data) -> float | str | None:
+    """In seconds, from the hundredths of one that ip(8) reads and prints.
+
+    While a spanning tree changes, for max_age + forward_delay (35 s), twice the forwarding delay is in force and shown
+    in its place (__br_set_topology_change in net/bridge/br_stp.c). A time that is set meanwhile is in force at once.
+    """
+    info = entry.get("linkinfo", {}).get("info_data", {})
+    hundredths = info.get("ageing_time")
+    if info.get("topology_change") and hundredths == 2 * info["forward_delay"]:
+        return HIDDEN
     return None if hundredths is None else hundredths / 100 if hundredths % 100 else hundredths // 100
 
 
@@ -85,7 +93,7 @@ def _dev(entry: Data) -> str:
     return _info("link")(entry) or entry.get("link") or ""
 
 
-AGEING = Option("ageing", lambda seconds: f"ageing_time {seconds * 100}", _ageing, "int", 300, in_place=_always)
+AGEING = Option("ageing", lambda seconds: f"ageing_time {seconds * 100}", read_ageing, "int", 300, in_place=_always)
 DEV = Option("dev", "dev {}".format, _dev)
 # Said of a link in general, thus before its kind: see `general`.
 LOWER = replace(DEV, words="link {}".format, required=True)

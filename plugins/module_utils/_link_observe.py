@@ -18,6 +18,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import (
     parse_fdb,
     without_default,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import AGEING, HIDDEN
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import (
     ROOT,
     End,
@@ -68,6 +69,19 @@ def _fdb(run: Run, state: State, name: str) -> dict[str, list[FdbEntry]]:
     if rc != 0:
         raise LinkStateError(f"cannot read the forwarding entries of {place(name) or 'this machine'}: {err.strip()}")
     return parse_fdb(json.loads(output or "[]"))
+
+
+def suppose_ageing(state: State, wanted: State) -> State:
+    """The State with the ageing times that are wanted where the kernel hides the bridge's own, else the default."""
+
+    def supposed(end: End, link: Link) -> Link:
+        if link.options.get("ageing") != HIDDEN:
+            return link
+        want = wanted.find(end)
+        ageing = want.options.get("ageing", AGEING.default) if want else AGEING.default
+        return replace(link, options={**link.options, "ageing": ageing})
+
+    return state.with_links(supposed)
 
 
 def observe_rules(run: Run, state: State, wanted: State | None) -> State:

@@ -13,7 +13,11 @@ from ansible_collections.reftopo.lab.plugins.module_utils._link_gather import ga
 from ansible_collections.reftopo.lab.plugins.module_utils._link_guard import Guard
 from ansible_collections.reftopo.lab.plugins.module_utils._link_merge import merged_state
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import LinkStateError, State
-from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import observe_rules, observe_sysctls
+from ansible_collections.reftopo.lab.plugins.module_utils._link_observe import (
+    observe_rules,
+    observe_sysctls,
+    suppose_ageing,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._link_plan import plan
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
 
@@ -34,7 +38,7 @@ def merge(run: Run, params: Data, check_mode: bool, guard: Guard) -> Result:
     """Add to what the owner has, and change of it, what the parameters describe."""
     current = observe(run, params["owner"])
     desired = merged_state(params, current)
-    current = observe_rules(run, observe_sysctls(run, current, desired), desired)
+    current = suppose_ageing(observe_rules(run, observe_sysctls(run, current, desired), desired), desired)
     return bring(run, current, desired, check_mode, guard)
 
 

@@ -92,7 +92,8 @@ options:
       - C(dev) is the link that this one lies on, for C(ipip) and C(vxlan) optional, for C(macvlan) and C(vlan)
         required. It is in the same namespace; in the machine's own it may be one of others.
       - For a bridge, C(vlan_filtering) and C(stp) are by default V(false). C(ageing) is after how many seconds a
-        learned address is forgotten, by default V(300).
+        learned address is forgotten, by default V(300); while its spanning tree changes (35 seconds), the kernel hides
+        that time, so that it is neither gathered nor compared.
       - For a vxlan, C(id) is required. C(port) is by default V(4789) as in RFC 7348; the kernel's own default is 8472.
         C(local) is the address to send from. Frames to unknown addresses go to C(group), a multicast address, which
         needs C(dev), or to C(remote), a unicast address. C(learning) is by default V(true), C(ttl) V(0), the kernel's

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import typing as t
 
 import pytest
@@ -125,3 +126,38 @@ def test_dev_that_is_not_there(machine: t.Any):
     """Of the machine's own links any may be below; that one is missing is the kernel's error, with the place."""
     with pytest.raises(LinkStateError, match=r"links\.t-x: 'ip link add name t-x .*': .*gone"):
         machine.converge({"owner": "t-link", "links": {"t-x": {"kind": "macvlan", "dev": "gone"}}})
+
+
+SPANNING = {
+    "owner": "t-link",
+    "links": {
+        "t-stp": {"kind": "bridge", "stp": True, "ageing": 60},
+        "t-port": {"kind": "veth", "master": "t-stp", "peer": {"name": "eth0", "namespace": "a"}},
+    },
+    "namespaces": {"a": {"links": {"eth0": {}}}},
+}
+
+
+def test_an_ageing_time_that_a_change_of_the_spanning_tree_hides(machine: t.Any):
+    """It is no drift, and shown again when the change is over; one that is set meanwhile shows at once."""
+    machine.converge(SPANNING)
+    shortest = "ip link set t-stp type bridge forward_delay 200 max_age 600"  # IEEE 802.1D, table 8-3: 2 s and 6 s
+    machine.sh(shortest, "ip link set t-port down", "ip link set t-port up")
+    wait_for(machine, '"ageing_time":400,')
+    assert machine.converge(SPANNING).commands == []
+    assert machine.result(**SPANNING, state="merged")["changed"] is False
+    assert "ageing" not in machine.result(owner="t-link", state="gathered")["gathered"]["links"]["t-stp"]
+    wait_for(machine, '"ageing_time":6000,')
+    machine.sh("ip link set t-port down", "ip link set t-port up")
+    wait_for(machine, '"ageing_time":400,')
+    machine.sh("ip link set t-stp type bridge ageing_time 7000")
+    assert machine.converge(SPANNING).commands == ["ip link set dev t-stp type bridge ageing_time 6000"]
+
+
+def wait_for(machine: t.Any, words: str) -> None:
+    """Until ip(8) prints something of the bridge, for at most 30 s."""
+    for _attempt in range(150):
+        if words in machine.sh("ip -d -j link show t-stp"):
+            return
+        time.sleep(0.2)
+    pytest.fail(f"{words} was not printed")
