@@ -20,7 +20,7 @@ import residue
 ROOT = Path(__file__).parents[2]
 UP = ("playbooks/nodes.yml", "playbooks/cluster.yml")
 DESTROY = ("playbooks/destroy.yml",)
-PATIENCE = 90.0  # seconds
+PATIENCE = 300.0  # seconds; a disk that stalls delays a node by a minute and more
 RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+)", re.MULTILINE)
 
 FILE = """\
