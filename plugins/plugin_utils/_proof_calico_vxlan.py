@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_vxlan
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, single
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer, differences
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
@@ -32,9 +32,13 @@ def bgp_faults(snapshot: Snapshot, _topology: Data, _own: Peer) -> list[str]:
 
 
 def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
-    """Blocks are reached through the address of the peer's device, and that itself directly."""
+    """Blocks are reached through the address of the peer's device; to that itself a route must be a direct one.
+
+    Felix makes that route when it hears of the address before it hears whose block it is of, and not otherwise.
+    """
     wanted = {"dev": pod_network(topology)["cni"]["device"], "scope": "link", "gateway": None}
-    direct = single(f"route to {peer.address}", snapshot.rows("routes", dst=peer.address), wanted)
+    rows = snapshot.rows("routes", dst=peer.address)
+    direct = [fault for row in rows for fault in differences(f"route to {peer.address}", row, wanted)]
     return _proof_vxlan.route_faults(snapshot, topology, peer) + direct
 
 
