@@ -71,9 +71,11 @@ def image() -> str:
     (folder / "containerd").mkdir(parents=True)
     for argv in node_image.image_commands(recipe, str(base), str(folder / "rootfs")):
         sh(*argv)
-    # There is none to start; systemd would try until a slow machine is "degraded".
-    (folder / "rootfs/etc/systemd/system/multi-user.target.wants/containerd.service").unlink()
-    manifest = {"key": f"{recipe.key()}-idle", "artifacts": "none", "containerd": "none", "images": []}
+    # There is none to start; systemd would try until a slow machine is "degraded". The first boot enables what there is
+    # by the presets, so the unit itself has to go.
+    for unit in ("multi-user.target.wants/containerd.service", "containerd.service"):
+        (folder / "rootfs/etc/systemd/system" / unit).unlink()
+    manifest = {"key": f"{recipe.key()}-no-containerd", "artifacts": "none", "containerd": "none", "images": []}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     masked = tuple(variables("vm_image")["__vm_image_masked_units"])
     files = str(ROLES / "vm_image/files")
