@@ -65,9 +65,12 @@ CONTAINER = re.compile(r"libpod-[0-9a-f]{12}")
 CARRIERS = {"conmon", "ssh"}
 # Folders whose paths are listed, and what in them is content rather than state. Layers are those of containers and
 # images, which are listed, but for an empty one that podman leaves when it is killed before it has made the layer's
-# container: nothing names it, so neither podman nor anybody else can say whose it was.
+# container: nothing names it, so nobody can say whose it was. So it is with a container's exit status, which conmon
+# writes for podman below /run: when it is late, podman has removed the container.
 FOLDERS = ["/etc/cni", "/etc/containers", "/run", "/var/lib/cni", "/var/lib/containers/storage", "/var/lib/kubelet"]
-CONTENT = re.compile(r"/nodes/[^/]+/[^/]+/.|/storage/overlay/.|/(bundle|fd|overlay-layers|user/\d+)(/|$)|\.lock$")
+CONTENT = re.compile(
+    r"/nodes/[^/]+/[^/]+/.|/storage/overlay/.|/libpod/exits/.|/(bundle|fd|overlay-layers|user/\d+)(/|$)|\.lock$"
+)
 
 
 def home(variable: str, default: str) -> Path:
