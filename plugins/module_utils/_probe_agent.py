@@ -5,15 +5,15 @@
 
 This module util is PRIVATE to the collection. It is sent to a machine as text, so it needs nothing but Python.
 
-A job is a dictionary. Every job has protocol (tcp, udp, icmp, dns, trace), timeout (seconds a step) and namespace: null
-is the machine's own network, a path is a namespace file, an IPv4 address is the namespace that has this address (a
-pod's). tcp and udp want address, port and key and talk to agnhost's netexec; icmp wants address and key, and takes size
-(bytes of the whole IP packet, sent with DF set, RFC 1191); trace wants address and key; dns wants name and asks as
-resolv.conf(5) of that namespace says.
+A job is a dictionary. Every job has protocol (tcp, udp, icmp, trace, and for names dns, srv, cname), timeout (seconds a
+step) and namespace: null is the machine's own network, a path is a namespace file, an IPv4 address is the namespace
+that has this address (a pod's). tcp and udp want address, port and key and talk to agnhost's netexec; icmp wants
+address and key, and takes size (bytes of the whole IP packet, sent with DF set, RFC 1191); trace wants address and key;
+dns wants name and asks for its addresses as resolv.conf(5) of that namespace says, srv and cname for such records.
 
 A result has observed, ms and detail, and where there is such a thing source (the address that the server saw), server
-(who answered), addresses (of a name) and hops (the addresses of those who forward, in order). observed is ok, refused,
-timeout, unreachable, too-big, dns or error.
+(who answered), addresses (or what else a name has) and hops (the addresses of those who forward, in order). observed is
+ok, refused, timeout, unreachable, too-big, dns or error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import time
 import typing as t
 import zlib
 
-from ansible_collections.reftopo.lab.plugins.module_utils._probe_dns import dns
+from ansible_collections.reftopo.lab.plugins.module_utils._probe_dns import RECORDS, dns
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_protocols import Job, Result, icmp, observed, tcp, udp
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_trace import trace
 
@@ -96,7 +96,8 @@ def enter(path: str) -> None:
         os.close(descriptor)
 
 
-PROBES: dict[str, t.Callable[[Job], Result]] = {"tcp": tcp, "udp": udp, "icmp": icmp, "dns": dns, "trace": trace}
+PROBES: dict[str, t.Callable[[Job], Result]] = {"tcp": tcp, "udp": udp, "icmp": icmp, "trace": trace}
+PROBES.update(dict.fromkeys(RECORDS, dns))
 
 
 def resolv_conf(pids: list[str]) -> str:
@@ -110,7 +111,7 @@ def probe(job: Job, pids: dict[str, list[str]]) -> Result:
     started = time.monotonic()
     try:
         enter(namespace_file(job["namespace"], pids))
-        if job["protocol"] == "dns":
+        if job["protocol"] in RECORDS:
             job = {**job, "resolv_conf": resolv_conf(pids.get(job["namespace"], ["self"]))}
     except Exception as problem:  # pylint: disable=broad-except
         return {"observed": "error", "ms": 0.0, "detail": f"{type(problem).__name__}: {problem}"}

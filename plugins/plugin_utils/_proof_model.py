@@ -14,6 +14,7 @@ import uuid
 
 Data = dict[str, t.Any]
 
+NAMES = ("dns", "srv", "cname")  # protocols of probes that ask for a name: its addresses, services, other name
 HOST = "host"  # the machine that carries the topology, where namespaces are
 
 
@@ -27,7 +28,7 @@ class Endpoint:
 
     kind is pods, nodes, namespaces, services or dns, the words of a check's from and to. machine is where a probe from
     here runs: a node's name or HOST. namespace is the agent's: None, a path or an address. answers are the host names
-    by which the target may answer; empty when that is not known.
+    by which the target may answer, or all records of a name without an address; empty when that is not known.
     """
 
     name: str

@@ -13,7 +13,7 @@ import itertools
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import address, chosen, hops, targets
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import NAMES, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare, segment, underlay_mtu
@@ -222,7 +222,7 @@ def bare_samples(name: str, found: dict[str, list[Endpoint]]) -> list[Probe]:
 def job(probe: Probe, timeout: float) -> Data:
     """The probe agent's job for a probe (plugins/module_utils/_probe_agent.py)."""
     common = {"namespace": probe.source.namespace, "protocol": probe.protocol, "timeout": timeout, "key": probe.key}
-    if probe.protocol == "dns":
+    if probe.protocol in NAMES:
         return {**common, "name": probe.target.name}
     port = probe.target.ports.get(probe.protocol)
     return {**common, "address": probe.target.address, "port": port, "size": probe.size}

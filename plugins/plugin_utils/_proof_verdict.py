@@ -9,7 +9,7 @@ something must fail; and an answer from the wrong machine, or seen with the wron
 
 from __future__ import annotations
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Probe
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import NAMES, Data, Probe
 
 OBSERVED = ("ok", "refused", "timeout", "unreachable", "too-big", "dns", "error")
 
@@ -22,9 +22,10 @@ def wrong_answer(probe: Probe, result: Data) -> str:
         return ""
     if probe.protocol == "trace":
         return wrong_path(probe, result["hops"])
-    if probe.protocol == "dns":
-        found, wanted = result.get("addresses"), probe.target.address
-        return "" if found == [wanted] else f"resolved to {found}, not {wanted}"
+    if probe.protocol in NAMES:
+        wanted = [probe.target.address] if probe.target.address else sorted(probe.target.answers)
+        found = result.get("addresses")
+        return "" if found == wanted else f"resolved to {found}, not {' and '.join(wanted)}"
     if result.get("server") not in probe.target.answers:
         return f"answered by {result.get('server')}, not {' or '.join(probe.target.answers)}"
     seen = result.get("source")
@@ -61,7 +62,7 @@ def judge(probe: Probe, result: Data) -> Data:
 
 def target(probe: Probe) -> str:
     """Where a probe goes, as a person writes it."""
-    if probe.protocol == "dns":
+    if probe.protocol in NAMES:
         return probe.target.name
     if probe.size:
         return f"{probe.target.address}, {probe.size} bytes, DF"

@@ -109,8 +109,28 @@ def test_addresses_are_read_from_behind_other_records():
     assert dns.dns_answer(response(dns.NXDOMAIN)) == (3, [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "record_data", "told"),
+    [
+        ("cname", b"\x01x\xc0\x0c", ["x.agnhost.reftopo-test."]),
+        ("srv", struct.pack("!3H", 0, 100, 8080) + b"\x03one\xc0\x0c", ["8080 one.agnhost.reftopo-test."]),
+        ("dns", bytes([10, 96, 0, 9]), ["10.96.0.9"]),
+    ],
+)
+def test_records_are_read_by_their_kind(kind, record_data, told):
+    others = [record(number, b"\x01y\x00") for number in (2, 12)]
+    number = dns.RECORDS[kind]
+    assert dns.dns_answer(response(0, *others, record(number, record_data)), number) == (0, told)
+
+
+def test_a_name_that_points_at_itself_is_no_name():
+    with pytest.raises(ValueError, match="points at itself"):
+        dns.dns_answer(response(0, record(5, b"\xc0\x32")), 5)
+
+
 def test_a_question_names_every_label():
     assert dns.dns_query(0x1234, "agnhost.reftopo-test.")[12:] == NAME + b"\x00\x01\x00\x01"
+    assert dns.dns_query(0x1234, "agnhost.reftopo-test.", dns.RECORDS["srv"])[12:] == NAME + b"\x00\x21\x00\x01"
 
 
 @pytest.mark.parametrize("data", [b"", b"\x45", b"\x00\x01\xf2\x03\xf4\xf5\xf6\xf7"])

@@ -59,6 +59,11 @@ def test_one_of_several_outcomes_is_enough(observed):
         ({"expect_source": "172.30.10.12"}, {}, "source address 10.244.1.2 seen, not 172.30.10.12"),
         ({"protocol": "dns"}, {"addresses": ["10.96.0.9"]}, "resolved to ['10.96.0.9'], not 10.244.2.2"),
         (
+            {"protocol": "srv", "target": Endpoint("_web._tcp.s.", "dns", None, "", answers=("81 b.", "80 a."))},
+            {"addresses": ["80 a."]},
+            "resolved to ['80 a.'], not 80 a. and 81 b.",
+        ),
+        (
             {"protocol": "icmp", "size": 1451, "expect": ("too-big",)},
             {"observed": "too-big"},
             "a router on the way refused the packet; the machine itself should have",
