@@ -23,6 +23,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import
 UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
 AGENT = ("_probe_dns", "_probe_protocols", "_probe_trace", "_probe_agent")  # the last one runs
 SERVER = ("_probe_server",)
+STEADY = (*AGENT, "_probe_steady")
 PODS = ("_pod_model", "_probe_pods")
 ETCD = ("_flannel_etcd", "_probe_etcd")
 DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
@@ -65,6 +66,12 @@ def server(end: Endpoint) -> str:
     """Run the probe server of an endpoint, in its namespace where it is one, until standard input closes."""
     prefix = f"ip netns exec {end.namespace.rpartition('/')[2]} " if end.namespace else ""
     return prefix + python(SERVER, end.answers[0], end.address, str(end.ports["tcp"]), str(end.ports["udp"]))
+
+
+def steady(source: Endpoint, protocol: str, target: Endpoint, pause: float) -> str:
+    """Ask a server for its name from a pod, with so many seconds between; print it when standard input closes."""
+    port = str(target.ports[protocol])
+    return python(STEADY, source.address, protocol, target.address, port, str(pause))
 
 
 def pod_facts() -> str:

@@ -57,7 +57,7 @@ class Seen:
     def records(self) -> list[Data]:
         """Every cell for the report; a protocol with its port, for a target has several."""
         asked = [one for played in self.played.values() for one in played.asked]
-        return [{**one.record, "protocol": _protocol(one)} for one in (*self.before, *asked, *self.after)]
+        return [{**one.record, "protocol": by_port(one)} for one in (*self.before, *asked, *self.after)]
 
 
 def claims(topology: Data) -> list[tuple[str, Claim]]:
@@ -108,7 +108,7 @@ def faults(key: str, seen: Seen) -> list[str]:
     return _wrong(played.asked) + [f"without it: {fault}" for fault in _wrong(played.reopened)]
 
 
-def _protocol(outcome: Outcome) -> str:
+def by_port(outcome: Outcome) -> str:
     probe = outcome.probe
     port = probe.target.ports.get(probe.protocol)
     return f"{probe.protocol}/{port}" if port else probe.protocol

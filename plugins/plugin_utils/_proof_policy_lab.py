@@ -42,7 +42,7 @@ def prove(lab: Lab, name: str) -> Seen:
         ground = _ground(lab, empty)
         with held_together(_servers(lab, ground)):
             seen = _play(_stage(lab, name, ground, image), lab)
-    return dataclasses.replace(seen, left=_left(lab))
+    return dataclasses.replace(seen, left=left(lab, MARK))
 
 
 def _play(stage: Stage, lab: Lab) -> Seen:
@@ -119,10 +119,10 @@ def _servers(lab: Lab, ground: Ground) -> list[tuple[Machine, str, str]]:
     return [(lab.machines[HOST], commands.server(ground.outside), READY)] if ground.outside else []
 
 
-def _left(lab: Lab) -> list[str]:
-    """What is still in the cluster when its time to go is over."""
+def left(lab: Lab, selector: str) -> list[str]:
+    """Which namespaces are still in the cluster when their time to go is over."""
     deadline = time.monotonic() + GONE_TIMEOUT
-    command = f"{KUBECTL} get namespaces --selector={MARK} --output=name"
-    while (left := lab.control_plane.run(command).splitlines()) and time.monotonic() < deadline:
+    command = f"{KUBECTL} get namespaces --selector={selector} --output=name"
+    while (found := lab.control_plane.run(command).splitlines()) and time.monotonic() < deadline:
         time.sleep(PAUSE)
-    return [f"{name} is still there" for name in left]
+    return [f"{name} is still there" for name in found]

@@ -97,12 +97,13 @@ def _identity(item: Data) -> tuple[str, str, str]:
 
 def running(items: list[Data], lane: Lane) -> Lane:
     """A lane with the addresses of those of its pods that are ready."""
-    found = {item["metadata"]["name"]: item["status"].get("podIP") for item in items if _is_ready(item)}
+    found = {item["metadata"]["name"]: item["status"].get("podIP") for item in items if is_ready(item)}
     addresses = {pod: found[lane.pod(pod)] for pod in PODS if found.get(lane.pod(pod))}
     return Lane(lane.number, lane.nodes, addresses)
 
 
-def _is_ready(item: Data) -> bool:
+def is_ready(item: Data) -> bool:
+    """Whether the API says of a pod that it is ready."""
     conditions = item["status"].get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
@@ -110,7 +111,7 @@ def _is_ready(item: Data) -> bool:
 def dns_ends(items: list[Data]) -> tuple[End, ...]:
     """The pods that answer for names, as the model sees them."""
     found = [item for item in items if item["metadata"].get("labels", {}).get(DNS_LABEL) == DNS_APP]
-    return tuple(_dns_end(item) for item in found if _is_ready(item))
+    return tuple(_dns_end(item) for item in found if is_ready(item))
 
 
 def _dns_end(item: Data) -> End:

@@ -102,6 +102,19 @@ def service_faults(view: View, service: str) -> list[str]:
     return _clear(lambda: _address_faults(view, service))
 
 
+def refusal_faults(view: View, service: str) -> list[str]:
+    """Where a service's address does not refuse, though it must, for it has no endpoints."""
+    return _clear(
+        lambda: [fault for packet in _from_pods(view, service) for fault in _differences(view, packet, REFUSED)]
+    )
+
+
+def _from_pods(view: View, service: str) -> list[Packet]:
+    """A packet from each pod of the node to each port of a service's address."""
+    known = view.services[service]
+    return [packet for pod in view.pods for packet, _wanted in _to_address(known, pod.address)]
+
+
 def _clear(found: t.Callable[[], list[str]]) -> list[str]:
     try:
         return found()
@@ -164,7 +177,7 @@ def _lists(rules: Rules, packet: Packet, end: End) -> frozenset[str]:
 def _nobody_faults(view: View) -> list[str]:
     """To a service without endpoints, from each pod by its address, and from outside by its node port."""
     service = view.services[NOBODY]
-    packets = [packet for pod in view.pods for packet, _wanted in _to_address(service, pod.address)]
+    packets = _from_pods(view, NOBODY)
     for protocol, port in service.node_ports.items():
         packets.append(Packet(OUTSIDE, view.address, protocol, port, to_node=True))
     return [fault for packet in packets for fault in _differences(view, packet, REFUSED)] + _unlisted(view, service)

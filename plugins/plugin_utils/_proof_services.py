@@ -31,10 +31,15 @@ class Service:
     ends: t.Mapping[str, tuple[str, ...]]
 
 
+def described(objects: list[Data]) -> dict[str, Service]:
+    """The services among some objects of one namespace, by name."""
+    slices = [item for item in objects if item["kind"] == "EndpointSlice"]
+    return {item["metadata"]["name"]: _service(item, slices) for item in objects if item["kind"] == "Service"}
+
+
 def services(objects: list[Data]) -> dict[str, Service]:
     """The test workload's services by name."""
-    slices = [item for item in objects if item["kind"] == "EndpointSlice"]
-    found = {item["metadata"]["name"]: _service(item, slices) for item in objects if item["kind"] == "Service"}
+    found = described(objects)
     missing = {STICKY, LISTED, NOBODY} - set(found)
     if missing:
         raise ProofError(f"the test workload has no service {', '.join(sorted(missing))}: run playbooks/verify.yml")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
@@ -48,6 +49,7 @@ def check_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _outcome_problems(path, check, topology)
         yield from _mechanism_problems(path, check, topology)
         yield from _policy_problems(f"{path}.policy", check.get("policy"), topology)
+        yield from _services_problems(f"{path}.services", check.get("services"), topology)
         if check.get("break"):
             yield from break_problems(path, check, topology)
 
@@ -198,6 +200,25 @@ def _policy_problems(path: str, wanted: str | None, topology: Data) -> t.Iterato
         yield Problem(path, what, fix)
     if name in PLUGINS and wanted == "ignored" and PLUGINS[name].enforces:
         yield Problem(path, f"{name} enforces NetworkPolicies", "write enforced")
+
+
+def _services_problems(path: str, wanted: str | None, topology: Data) -> t.Iterator[Problem]:
+    """Services where somebody who must ask is missing, or a mode of kube-proxy does not drop what the cases say."""
+    if not wanted:
+        return
+    if not topology.get("cluster"):
+        yield Problem(path, "the topology has no cluster, whose API has Services", "add cluster, or remove the check")
+        return
+    if too_few_nodes(topology):
+        yield Problem(path, "with one node none is without the endpoint", "add a node, or remove the check")
+    if not topology.get("namespaces"):
+        yield Problem(
+            path, "nobody is outside of the cluster, to ask node ports", "add a namespace, or remove the check"
+        )
+    nodes, mode = (topology.get("nodes") or {}).values(), topology["cluster"].get("proxy_mode")
+    if IPVS in {(node or {}).get("proxy_mode") or mode for node in nodes}:
+        what = "in mode ipvs a node without an endpoint refuses or leads on what other modes drop"
+        yield Problem(path, what, "use nftables or iptables everywhere, or remove the check")
 
 
 def _tunnels(topology: Data) -> bool:

@@ -30,6 +30,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import clai
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy import claims as policy_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc import claims as service_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_tunnel import claims as tunnel_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, streams
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report import write_reports
@@ -96,6 +97,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "capture": [(name, node, key) for name in mechanisms for node in nodes for key in capture_claims(topology)],
         "proxy": [(name, node) for name, check in checks.items() if check.get("to") == "services" for node in nodes],
         "policed": policy_claims(topology),
+        "fronted": service_claims(topology),
         "mtu": [
             (name, source)
             for name, check in checks.items()

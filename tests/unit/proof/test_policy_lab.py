@@ -143,7 +143,7 @@ def test_all_cases_are_played_and_where_packets_are_dropped_is_told(monkeypatch)
 
 def test_what_is_left_is_named(monkeypatch):
     monkeypatch.setattr(policies, "PAUSE", 0.0)
-    assert policies._left(lab("namespace/reftopo-policy-1-x\n", "")) == []
+    assert policies.left(lab("namespace/reftopo-policy-1-x\n", ""), policies.MARK) == []
     monkeypatch.setattr(policies, "GONE_TIMEOUT", 0.0)
-    left = policies._left(lab("namespace/reftopo-policy-1-x\n"))
+    left = policies.left(lab("namespace/reftopo-policy-1-x\n"), policies.MARK)
     assert left == ["namespace/reftopo-policy-1-x is still there"]

@@ -21,6 +21,15 @@ def test_what_holds(mode):
     assert broken(recorded(mode)) == {}
 
 
+@pytest.mark.parametrize("mode", RECORDED)
+def test_a_service_either_leads_or_refuses(mode):
+    view = recorded(mode)
+    assert rules.service_faults(view, "agnhost") == rules.refusal_faults(view, "nobody") == []
+    led = rules.refusal_faults(view, "agnhost")
+    assert any(fault.endswith("to refused with chance 0, must be 1") for fault in led)
+    assert rules.service_faults(view, "nobody")[0].endswith("the API has no endpoint")
+
+
 def test_a_claim_of_each_kind_for_each_node():
     claims = rules.claims({"nodes": {name: {"proxy_mode": "iptables"} for name in ("n1", "n2")}})
     assert len(claims) == 2 * len(rules.CLAIMS)

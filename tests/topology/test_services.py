@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who reaches Services and is seen as whom, and how they follow pods: each case judges what the check has seen."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc as svc
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_lab import prove
+
+
+@pytest.fixture(scope="session")
+def fronts(lab: Lab, results: Results) -> t.Callable[[str], svc.Seen]:
+    """What all cases of a check showed."""
+
+    def make(name: str) -> svc.Seen:
+        seen = prove(lab, name)
+        results.probes.extend(seen.records)
+        return seen
+
+    return results.once("{}", make)
+
+
+def test_fronted(fronted: tuple[str, Claim], fronts: t.Callable[[str], svc.Seen], results: Results) -> None:
+    name, promised = fronted
+    faults = svc.faults(promised.key, fronts(name))
+    results.claim(Promise(name, promised.title, None, promised.command), faults)
+    if faults:
+        pytest.fail("\n".join(faults), pytrace=False)
