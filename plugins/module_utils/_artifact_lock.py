@@ -8,6 +8,7 @@ import re
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import (
+    ADDONS,
     CNIS,
     ArtifactError,
     Binary,
@@ -46,7 +47,7 @@ def parse_lock(data: t.Mapping[str, t.Any]) -> Lock:
         **{name: kind(**data[name]) for name, kind in ONE.items()},
         **{name: {k: kind(name=k, **(v or {})) for k, v in data[name].items()} for name, kind in MANY.items()},
     )
-    problems = [*_references(lock), *_cnis(lock), *_digests(lock), *_image_names(lock)]
+    problems = [*_references(lock), *_clusters(lock), *_digests(lock), *_image_names(lock)]
     if problems:
         raise ArtifactError("\n".join(problems))
     return lock
@@ -122,16 +123,22 @@ def _references(lock: Lock) -> t.Iterable[str]:
             yield from _missing(f"images.{name}.programs.{program}", module, lock.modules)
 
 
-def _cnis(lock: Lock) -> t.Iterable[str]:
+def _clusters(lock: Lock) -> t.Iterable[str]:
+    """Entries for clusters that there are not, and images that not all have who need something of them."""
     sections: dict[str, t.Mapping[str, t.Any]] = {"binaries": lock.binaries, "files": lock.files, "images": lock.images}
     for section, entries in sections.items():
         for name, entry in entries.items():
             if entry.cni not in (None, *CNIS):
                 yield f"{section}.{name}.cni: there is no {entry.cni}. Use one of: {', '.join(CNIS)}."
+            if entry.addon not in (None, *ADDONS):
+                yield f"{section}.{name}.addon: there is no {entry.addon}. Use one of: {', '.join(ADDONS)}."
     for name, entry in lock.placed.items():
         image = lock.images.get(entry.image or "")
         if image and image.cni not in (None, entry.cni):
             yield f"{name}: its image {image.name} is only there with the CNI {image.cni}. Give both the same cni."
+        if image and image.addon not in (None, entry.addon):
+            what = f"{name}: its image {image.name} is only there with the add-on {image.addon}."
+            yield f"{what} Give both the same addon."
 
 
 def _missing(path: str, name: str | None, known: t.Mapping[str, t.Any]) -> t.Iterable[str]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # This module util is PRIVATE to the collection.
-"""The lock of the artifacts as data: what there is, where it comes from, and what a cluster of one CNI needs of it."""
+"""The lock of the artifacts as data: what there is, where it comes from, and what one cluster needs of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import PLUGINS
 
 CNIS = tuple(PLUGINS)
+ADDONS = ("metallb",)  # what a cluster may have beside its network plugin
 LAYER = re.compile(r"localhost/reftopo/([\w-]+)")  # what Containerfiles call a layer of Debian packages
 
 
@@ -85,7 +86,7 @@ class Binary:
     """A program, or in the section ``files`` another file, for ``destination`` on a node.
 
     It is built by the Go module ``module``, or taken from ``download`` or ``image``: from the archive's ``member``, or
-    whole when there is none. With ``cni`` only nodes of clusters with that CNI have it.
+    whole when there is none. With ``cni`` or ``addon`` only nodes of clusters with that CNI or add-on have it.
     """
 
     name: str
@@ -95,19 +96,21 @@ class Binary:
     image: str | None = None
     member: str | None = None
     cni: str | None = None
+    addon: str | None = None
 
 
 @dataclass(frozen=True)
 class Image:
     """A container image under its upstream name; ``programs`` maps each program it holds to its Go module.
 
-    With ``cni`` only nodes of clusters with that CNI have it.
+    With ``cni`` or ``addon`` only nodes of clusters with that CNI or add-on have it.
     """
 
     name: str
     programs: t.Mapping[str, str] = field(default_factory=dict)
     digest: str | None = None
     cni: str | None = None
+    addon: str | None = None
 
     @property
     def short(self) -> str:
@@ -138,10 +141,10 @@ class Lock:
         return {**self.binaries, **self.files}
 
 
-def of_cni(lock: Lock, cni: str) -> Lock:
-    """What nodes of clusters with a CNI have, and the modules and downloads which that comes from."""
+def of_cluster(lock: Lock, cni: str, addons: t.Collection[str] = ()) -> Lock:
+    """What nodes of clusters with a CNI and add-ons have, and the modules and downloads which that comes from."""
     binaries, files, images = (
-        {name: entry for name, entry in section.items() if entry.cni in (None, cni)}
+        {name: e for name, e in section.items() if e.cni in (None, cni) and (e.addon is None or e.addon in addons)}
         for section in (lock.binaries, lock.files, lock.images)
     )
     placed = [*binaries.values(), *files.values()]

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: reftopo.lab maintainers (@reftopo)
 description:
   - Puts what a node needs and Debian does not have (Kubernetes, etcd, CoreDNS, containerd, CNI plugins, flannel or
-    Calico) into a folder of the cache, with a manifest. Images are there under their upstream names and tags.
+    Calico, add-ons) into a folder of the cache, with a manifest. Images are there under their upstream names and tags.
   - The folder's name is a key of the lock and the source, and for the source V(build) of Go's version and of every file
     that is compiled. Complete artifacts are never made again; an interrupted run continues with what is missing.
   - Two runs at once share the work. Each item has a lock, for which the second run waits.
@@ -52,6 +52,12 @@ options:
     type: str
     choices: [flannel, calico]
     default: flannel
+  addons:
+    description: Add-ons of the clusters; what only nodes with another one need is left out.
+    type: list
+    elements: str
+    choices: [metallb]
+    default: []
   source:
     description:
       - V(build) compiles Go modules and builds images on Debian packages, from a Go module proxy and a Debian mirror.
@@ -126,7 +132,7 @@ manifest:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_converge import Settings, choose, converge, missing
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import CNIS, ArtifactError, of_cni
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ADDONS, CNIS, ArtifactError, of_cluster
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import Locate
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import Store
 
@@ -134,7 +140,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import
 def run_module(module: AnsibleModule) -> dict:
     """Choose, plan, make; returns the module's result."""
     params = dict(module.params)
-    lock = of_cni(parse_lock(params.pop("lock")), params.pop("cni"))
+    lock = of_cluster(parse_lock(params.pop("lock")), params.pop("cni"), params.pop("addons"))
     locate = Locate(registry=params.pop("mirror_registry"), files=params.pop("mirror_files"))
     settings = Settings(locate=locate, **params)
     store = Store(settings.cache)
@@ -164,6 +170,7 @@ def main() -> None:
             "files": {"type": "path", "required": True},
             "cache": {"type": "path", "required": True},
             "cni": {"type": "str", "choices": list(CNIS), "default": "flannel"},
+            "addons": {"type": "list", "elements": "str", "choices": list(ADDONS), "default": []},
             "source": {"type": "str", "choices": ["auto", "build", "upstream", "mirror"], "default": "auto"},
             "mirror_registry": {"type": "str", "default": ""},
             "mirror_files": {"type": "str", "default": ""},

@@ -67,9 +67,10 @@ def lock() -> dict[str, Any]:
     return yaml.safe_load(LOCK.read_text())
 
 
-def build(work: Path, cni: str) -> Path:
+def build(work: Path, cni: str, *addons: str) -> Path:
     """The folder of the artifacts that the source build makes: minutes the first time, then there."""
-    done = run_role(work, artifacts_source="build", artifacts_cache_dir=str(CACHE), artifacts_cni=cni)
+    variables = {"artifacts_cni": cni, "artifacts_addons": addons, "artifacts_cache_dir": str(CACHE)}
+    done = run_role(work, artifacts_source="build", **variables)
     assert done.code == 0, done.output
     return Path(done.result["path"])
 
@@ -82,8 +83,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built_calico(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artifacts of clusters with Calico."""
-    return build(tmp_path_factory.mktemp("build"), "calico")
+    """The artifacts of clusters with Calico and all add-ons."""
+    return build(tmp_path_factory.mktemp("build"), "calico", "metallb")
 
 
 @pytest.fixture(scope="session")
@@ -214,5 +215,5 @@ def filled(mirror_at: Callable[[str], dict[str, Any]], work: Path) -> Filled:
 
 @pytest.fixture(scope="session")
 def filled_calico(filled: Filled, mirror_at: Callable[[str], dict[str, Any]], work: Path) -> Play:
-    """Calico's part from the mirror, in the cache that has flannel's."""
-    return run_role(work, **mirror_at("filled"), artifacts_cni="calico")
+    """The part of Calico and of add-ons from the mirror, in the cache that has flannel's."""
+    return run_role(work, **mirror_at("filled"), artifacts_cni="calico", artifacts_addons=["metallb"])

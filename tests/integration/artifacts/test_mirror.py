@@ -55,12 +55,13 @@ def test_mirror_gives_what_was_built(built: Path, filled: Any) -> None:
     assert contents(Path(filled.done.result["path"])) == contents(built)
 
 
-def test_mirror_gives_what_was_built_of_calico(built_calico: Path, filled_calico: Any) -> None:
+def test_mirror_gives_what_was_built_of_calico_and_add_ons(built_calico: Path, filled_calico: Any) -> None:
     assert filled_calico.code == 0, filled_calico.output
     assert filled_calico.result["manifest"]["source"] == "mirror"
     assert contents(Path(filled_calico.result["path"])) == contents(built_calico)
     assert {label.split()[1] for label in filled_calico.result["made"]} == {  # the rest was there
-        *("calico-manifest", "calicoctl", "cni", "kube-controllers", "node", "calico.yaml")
+        *("calico-manifest", "calicoctl", "cni", "kube-controllers", "node", "calico.yaml"),
+        *("metallb-manifest", "controller", "speaker", "metallb.yaml"),
     }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nodes have what their cluster's CNI needs and nothing of another one, neither made nor fetched."""
+"""Nodes have what their cluster's CNI and add-ons need and nothing of others, neither made nor fetched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_converge import read_sources
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import parse_lock
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import CNIS, ArtifactError, of_cni
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ADDONS, CNIS, ArtifactError, of_cluster
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import (
     Locate,
     Plan,
@@ -50,12 +50,22 @@ def sources(sources: Sources) -> Sources:
     return sources
 
 
+@pytest.fixture
+def with_addon(data: dict[str, Any], sources: Sources) -> dict[str, Any]:
+    """The same with something for clusters with an add-on."""
+    data["modules"]["balancer"] = {"version": "v4"}
+    data["images"]["example.org/balancer:v4"] = {"programs": {"balancer": "balancer"}, "addon": "metallb"}
+    sources.go["balancer"] = {"go.mod": "module balancer\n\ngo 1.26.0\n"}  # type: ignore[index]
+    sources.images["balancer"] = {"Containerfile": "FROM scratch\nCOPY balancer /\n"}  # type: ignore[index]
+    return data
+
+
 def labels(plan: Plan) -> list[str]:
     return [item.label for item in plan.items]
 
 
 def built(data: dict[str, Any], sources: Sources, cni: str) -> Plan:
-    return plan_build(of_cni(parse_lock(data), cni), sources, "go1.26.6", "x86_64")
+    return plan_build(of_cluster(parse_lock(data), cni), sources, "go1.26.6", "x86_64")
 
 
 def test_build(data: dict[str, Any], sources: Sources) -> None:
@@ -70,14 +80,25 @@ def test_build(data: dict[str, Any], sources: Sources) -> None:
 
 def test_fetch(data: dict[str, Any]) -> None:
     common = ["pull agent v1", "pull pause 3"]
-    assert labels(plan_fetch(of_cni(parse_lock(data), "flannel"), "upstream", Locate())) == [
+    assert labels(plan_fetch(of_cluster(parse_lock(data), "flannel"), "upstream", Locate())) == [
         *("download tools v1.2.3", *common, "pull tunnel v2"),
         *("member tool v1.2.3", "member agent v1", "member tunneld v2"),
     ]
-    assert labels(plan_fetch(of_cni(parse_lock(data), "calico"), "upstream", Locate())) == [
+    assert labels(plan_fetch(of_cluster(parse_lock(data), "calico"), "upstream", Locate())) == [
         *("download tools v1.2.3", "download router.yaml v3", *common, "pull router v3"),
         *("member tool v1.2.3", "member agent v1", "member router.yaml v3"),
     ]
+
+
+@pytest.mark.parametrize("cni", CNIS)
+def test_an_addon_is_only_where_it_is_wanted(with_addon: dict[str, Any], sources: Sources, cni: str) -> None:
+    lock = parse_lock(with_addon)
+    without, with_it = (
+        plan_build(of_cluster(lock, cni, addons), sources, "go1.26.6", "x86_64") for addons in ((), ADDONS)
+    )
+    assert without.key != with_it.key
+    assert {item.folder for item in without.items} < {item.folder for item in with_it.items}
+    assert set(labels(with_it)) - set(labels(without)) == {"go balancer v4", "image balancer v4"}
 
 
 def test_files_are_apart_from_programs(data: dict[str, Any], sources: Sources) -> None:
@@ -91,7 +112,7 @@ def test_files_are_apart_from_programs(data: dict[str, Any], sources: Sources) -
 
 
 def test_pinned_packages_are_of_one_kind_of_machine(data: dict[str, Any], sources: Sources) -> None:
-    flannel, calico = (of_cni(parse_lock(data), cni) for cni in CNIS)
+    flannel, calico = (of_cluster(parse_lock(data), cni) for cni in CNIS)
     plan_build(flannel, sources, "go1.26.6", "aarch64")
     with pytest.raises(ArtifactError) as error:
         plan_build(calico, sources, "go1.26.6", "aarch64")
@@ -121,9 +142,21 @@ def test_only_one_cni_s_artifacts_change(data: dict[str, Any], sources: Sources,
 
 @pytest.mark.parametrize("cni", CNIS)
 def test_own_lock(cni: str) -> None:
-    plan = plan_build(of_cni(parse_lock(OWN), cni), read_sources(str(FILES)), "go1.26.6", "x86_64")
+    plan = plan_build(of_cluster(parse_lock(OWN), cni), read_sources(str(FILES)), "go1.26.6", "x86_64")
     (other,) = set(CNIS) - {cni}
     names = {*plan.manifest["images"], *plan.manifest["files"], *plan.manifest["binaries"], *labels(plan)}
     assert set(plan.manifest["images"]) >= COMMON
     assert [name for name in names if cni in name]
-    assert [name for name in names if other in name] == []
+    assert [name for name in names if other in name or "metallb" in name] == []
+
+
+def test_own_lock_with_metallb() -> None:
+    lock = of_cluster(parse_lock(OWN), "flannel", ["metallb"])
+    plan = plan_build(lock, read_sources(str(FILES)), "go1.26.6", "x86_64")
+    images = {f"quay.io/metallb/{name}:v0.16.2" for name in ("controller", "speaker")}
+    assert set(plan.manifest["images"]) >= {*COMMON, *images}
+    assert plan.manifest["files"]["metallb.yaml"]["version"] == "v0.16.2"
+    # Go finds what Kubernetes has compiled when it compiles MetalLB.
+    order = [item.name for item in plan.items if item.kind == "go"]
+    assert order.index("kubernetes") < order.index("metallb")
+    assert OWN["modules"]["metallb"]["tags"] == OWN["modules"]["kubernetes"]["tags"]

@@ -51,6 +51,10 @@ CASES: dict[str, Change] = {
         data["images"]["example.org/agent:v1"].update(cni="calico"),
         data["binaries"]["tool"].update(cni="flanel"),
     ),
+    "addons": lambda data: (
+        data["images"]["example.org/agent:v1"].update(addon="metallb"),
+        data["binaries"]["tool"].update(addon="metalb"),
+    ),
     "image-names": lambda data: data["images"].update({"agent": {}, "example.net/x/pause:4": {}}),
 }
 
@@ -81,6 +85,16 @@ def test_go_mod_compiles_the_version_that_the_lock_names(name: str) -> None:
     assert f" {OWN['modules'][name]['version']}" in text
     assert f"module reftopo.lab/artifacts/{name}\n" in text
     assert (FILES / "go" / name / "go.sum").stat().st_size > 0
+
+
+def test_metallb_is_compiled_from_what_kubernetes_is_compiled_from() -> None:
+    """Of each module that go.mod keeps from being newer it has the version that Kubernetes has."""
+    kubernetes, text = ((FILES / "go" / name / "go.mod").read_text() for name in ("kubernetes", "metallb"))
+    excluded = re.findall(r"^\t(\S+) \S+$", text[text.index("exclude (") :], re.M)
+    assert len(set(excluded)) > 20
+    for module in excluded:
+        line = re.search(rf"^\t{re.escape(module)} v\S+ // indirect$", text, re.M)
+        assert line and line[0] in kubernetes, module
 
 
 @pytest.mark.parametrize("name", OWN["modules"])
