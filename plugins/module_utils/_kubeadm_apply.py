@@ -25,6 +25,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils import _cni_switch
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_manifests import (
     EARLY_KUBECONFIG,
+    LACKING,
     READY,
     Run,
     manifest_calls,
@@ -195,7 +196,18 @@ class Applier:
     def _apply(self, dummy: str) -> None:
         self.wait_for(READY)
         for command, given in manifest_calls("apply", self.desired, self.run):
-            self._command(command, given)
+            self._apply_all(command, given)
+
+    def _apply_all(self, command: list[str], given: str | None) -> None:
+        """Apply manifests; again while they have objects of kinds that they define, as the API needs a moment."""
+        while True:
+            try:
+                self._command(command, given)
+                return
+            except KubeadmError as error:
+                if not LACKING.search(str(error)) or time.monotonic() > self.deadline or self.cancelled.is_set():
+                    raise
+                time.sleep(POLL_INTERVAL)
 
     def _switch(self, dummy: str) -> None:
         """Let the pod network's new backend take over."""

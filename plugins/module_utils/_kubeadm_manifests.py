@@ -9,6 +9,7 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
@@ -24,6 +25,8 @@ Run = t.Callable[..., tuple[int, str, str]]
 EARLY_KUBECONFIG = "/etc/kubernetes/super-admin.conf"
 READY = "/readyz"
 MANAGER = "reftopo"  # whose are the fields that the server applies
+# What kubectl says of objects whose kind, or whose namespace, is itself among the manifests and not there yet.
+LACKING = re.compile(r'ensure CRDs are installed first|namespaces "[^"]+" not found')
 
 
 def manifests_differ(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> bool:
@@ -40,6 +43,8 @@ def manifests_differ(run: Run, desired: Desired, wait_for: t.Callable[[str], Non
     codes = set()
     for command, given in manifest_calls("diff", desired, run):
         rc, dummy, stderr = run(command, data=given)
+        if rc > 1 and LACKING.search(stderr):
+            return True
         if rc > 1:  # kubectl diff: 0 equal, 1 different, more is an error
             raise KubeadmError(f"kubectl diff of {MANIFESTS} failed: {stderr.strip()}\nIs the API server running?")
         codes.add(rc)

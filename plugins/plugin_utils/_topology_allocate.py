@@ -34,19 +34,26 @@ def gateway(segment: dict[str, t.Any], inside: t.Mapping[str, Interface]) -> str
     return segment.get("gateway") or str(netaddr.IPNetwork(segment["cidr"])[1])
 
 
+def load_balancer_pool(topology: dict[str, t.Any]) -> netaddr.IPSet:
+    """The addresses that a load balancer gives to services; empty where there is none, or no network."""
+    pool = ((topology.get("cluster") or {}).get("load_balancer") or {}).get("pool")
+    return netaddr.IPSet([pool] if pool else [])
+
+
 def allocate(topology: dict[str, t.Any]) -> dict[Interface, str]:
     """The address of every interface of a valid topology.
 
-    Addresses that the file gives are set aside first; then bridges take the first free ones; then nodes and after them
-    namespaces take the next free one, in the order of their names. Adding a machine can therefore move the addresses of
-    those sorted behind it.
+    Addresses that the file gives are set aside first, and a load balancer's pool; then bridges take the first free
+    ones; then nodes and after them namespaces take the next free one, in the order of their names. Adding a machine can
+    therefore move the addresses of those sorted behind it.
     """
     found = bridges(topology)
     taken: set[str | None] = {gateway(segment, found.get(name, {})) for name, segment in topology["segments"].items()}
     addresses = {interface: interface.address for interface in interfaces(topology) if interface.address}
     taken.update(addresses.values())
+    pool = load_balancer_pool(topology)
     free = {
-        (name, section): (host for host in _hosts(segment["cidr"], section) if host not in taken)
+        (name, section): (host for host in _hosts(segment["cidr"], section) if host not in taken and host not in pool)
         for name, segment in topology["segments"].items()
         for section in FIRST
     }

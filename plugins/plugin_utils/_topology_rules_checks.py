@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends i
     references,
     too_few_nodes,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import balanced_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
 
 Data = dict[str, t.Any]
@@ -158,7 +159,9 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if key is None:
         return
     path, wanted = f"{path}.{key}", check[key]
-    if wanted in ("nat", "bridge", "pod", "etcd"):
+    if wanted == "load-balancer":
+        yield from balanced_problems(path, topology)
+    elif wanted in ("nat", "bridge", "pod", "etcd"):
         yield from _made_problems(path, wanted, topology)
     elif "cluster" not in topology and (wanted == "proxy" or not pod_network(topology)):
         if wanted != "vxlan" or not _tunnels(topology):

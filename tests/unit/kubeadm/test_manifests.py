@@ -22,12 +22,13 @@ class Cluster:
     def __init__(self, **codes: int) -> None:
         self.codes = codes
         self.asked: list[tuple[str, str | None]] = []
+        self.why = "why"
 
     def run(self, argv: list[str], data: str | None = None) -> tuple[int, str, str]:
         command = " ".join(argv)
         self.asked.append((command, data))
         code = next((code for word, code in self.codes.items() if word in command.replace("-", "_")), 0)
-        return code, "built" if command == BUILD else "", "why"
+        return code, "built" if command == BUILD else "", self.why
 
 
 def applied(desired: Desired, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -64,6 +65,35 @@ def test_what_differs_from_the_cluster(case: str, monkeypatch: pytest.MonkeyPatc
     codes, differs = DIFFERS[case]
     monkeypatch.setattr(manifests.os.path, "exists", lambda _path: True)
     assert manifests.manifests_differ(Cluster(**codes).run, BOTH, lambda _path: None) is differs
+
+
+LACKING = {
+    "a kind": 'error: resource mapping not found for name: "pool": no matches for kind "Pool" in version "x/v1"\n'
+    "ensure CRDs are installed first",
+    "a namespace": 'Error from server (NotFound): namespaces "metallb-system" not found',
+}
+
+
+@pytest.mark.parametrize("case", LACKING)
+def test_what_is_lacking_for_other_manifests_differs(case: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(manifests.os.path, "exists", lambda _path: True)
+    cluster = Cluster(diff=2)
+    cluster.why = LACKING[case]
+    assert manifests.manifests_differ(cluster.run, BOTH, lambda _path: None) is True
+
+
+def test_objects_of_new_kinds_are_applied_again_until_the_api_knows_them(monkeypatch: pytest.MonkeyPatch):
+    cluster = Cluster(server_side=1)
+    cluster.why = LACKING["a kind"]
+    monkeypatch.setattr(apply.time, "sleep", lambda _seconds: cluster.codes.clear())
+    last = f"{KUBECTL} apply {SERVER_SIDE}"
+    assert applied(BOTH, cluster, monkeypatch) == [f"{KUBECTL} apply -f {PLAIN}", last, last]
+
+
+def test_another_failure_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(apply.time, "sleep", lambda _seconds: pytest.fail("it waits"))
+    with pytest.raises(KubeadmError, match="why"):
+        applied(BOTH, Cluster(server_side=1), monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,15 @@ def test_a_node_that_differs_has_a_file_and_pods_are_made_again(modes, providers
     assert (remade_for(text) != remade_for(rendered(PLAIN, proxy_scheduler="lc"))) == bool(own or providers)
 
 
+def test_with_a_load_balancer_only_one_node_answers_arp_for_addresses_of_ipvs():
+    modes = {"cp1": "nftables", "w1": "ipvs"}
+    text = rendered(modes, proxy_scheduler="rr", load_balancer={"pool": "192.0.2.240/29"})
+    found = configurations(text)
+    assert "ipvs" not in found["default"]
+    assert found["w1.conf"]["ipvs"] == {"scheduler": "rr", "strictARP": True}
+    assert remade_for(text) != remade_for(rendered(modes, proxy_scheduler="rr"))
+
+
 def test_another_mode_or_scheduler_makes_pods_again():
     ipvs = {"cp1": "nftables", "w1": "ipvs"}
     texts = [

@@ -29,7 +29,9 @@ def test_examples_are_valid(page):
         assert validate(example, yaml.safe_load(example)["name"], [])[1] == []
 
 
-@pytest.mark.parametrize("name", ["topology", "segment", "node", "namespace", "cluster", "podNetwork", "cni", "check"])
+@pytest.mark.parametrize(
+    "name", ["topology", "segment", "node", "namespace", "cluster", "loadBalancer", "podNetwork", "cni", "check"]
+)
 def test_every_key_and_default_is_told(page, definitions, name):
     for key, part in definitions[name]["properties"].items():
         default = part.get("default")
