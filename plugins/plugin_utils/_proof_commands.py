@@ -26,6 +26,7 @@ SERVER = ("_probe_server",)
 STEADY = (*AGENT, "_probe_steady")
 PODS = ("_pod_model", "_probe_pods")
 ETCD = ("_flannel_etcd", "_probe_etcd")
+ARP = ("_probe_arp",)
 DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
 HELD = "reftopo: held"
 # The object that says how all nodes speak BGP; without it they have a session with each other.
@@ -72,6 +73,11 @@ def steady(source: Endpoint, protocol: str, target: Endpoint, pause: float) -> s
     """Ask a server for its name from a pod, with so many seconds between; print it when standard input closes."""
     port = str(target.ports[protocol])
     return python(STEADY, source.address, protocol, target.address, port, str(pause))
+
+
+def who_has(netns: str, interface: str, sender: str, addresses: list[str]) -> str:
+    """Print, as JSON, whose MAC addresses are claimed for each address on the wire of a namespace's interface."""
+    return f"ip netns exec {netns} {python(ARP, interface, sender, ','.join(addresses))}"
 
 
 def pod_facts() -> str:
@@ -124,6 +130,15 @@ def remove(kubectl: str, objects: list[Data]) -> str:
 def _listed(objects: list[Data]) -> str:
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, separators=(",", ":"))
     return f"printf %s {shlex.quote(text)}"
+
+
+def unstaff(kubectl: str, daemonset: str) -> str:
+    """Let a DaemonSet have no pod on any node until standard input closes; its other pods come back as they were."""
+    patches = [{"spec": {"template": {"spec": {"nodeSelector": {"reftopo.lab/nowhere": one}}}}} for one in ("", None)]
+    change, repair = (
+        f"{kubectl} patch {daemonset} --patch={shlex.quote(json.dumps(one))} >/dev/null" for one in patches
+    )
+    return _hold(f"{{ {change} || exit 1; }}", repair)
 
 
 def unreflect() -> str:

@@ -53,22 +53,30 @@ AROUND = {
 
 
 class Step(t.NamedTuple):
-    """One device on the path: where it is, and the headers that the packet has there."""
+    """One device on the path: where it is, and the headers that the packet has there; what some say there alone."""
 
     device: str
     where: str
     headers: tuple[str, ...]
     kind: str
+    said: t.Mapping[str, str] = {}
 
 
 def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
-    """Draw the path between the first two pods on different nodes; None where no network has two such pods."""
+    """Draw the path between the first two pods on different nodes; None where no network has two such pods.
+
+    In a topology about a load balancer it is the path of a client outside, by the first worker as the one that answers.
+    """
     ends = _ends(topology, endpoints)
     if ends is None or not pod_network(topology):
         return None
-    steps = _steps(topology, *ends)
-    columns = [key for key in COLUMNS if any(key in step.headers for step in steps)]
     words = f"From {ends[0]['name']} on {ends[0]['node']} to {ends[1]['name']} on {ends[1]['node']}"
+    if _balanced(topology):
+        pod = next(one for one in endpoints if one["node"] == topology["cluster"]["control_plane"][0])
+        words = f"From a machine outside, by a service's address, to {pod['name']} on {pod['node']}"
+        ends = {**ends[0], "address": f"address of {ends[0]['node']}"}, pod
+    steps = _served_steps(topology, *ends) if _balanced(topology) else _steps(topology, *ends)
+    columns = [key for key in COLUMNS if any(key in step.headers for step in steps)]
     return Picture(
         name="path",
         title=f"{words}: one packet, step by step",
@@ -119,6 +127,24 @@ def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
     ]
 
 
+def _balanced(topology: Data) -> bool:
+    """Whether the topology is about a load balancer."""
+    return any(check.get("mechanism") == "load-balancer" for check in topology.get("checks", {}).values())
+
+
+def _served_steps(topology: Data, node: Data, to: Data) -> list[Step]:
+    """From outside to the node that answers ARP; from there, translated, as from a pod that is not drawn."""
+    underlay, entry = _underlay(topology, node["node"])
+    clients = [(one["name"], *next(iter(one["interfaces"].items()))) for one in topology["namespaces"].values()]
+    name, port, client = next(one for one in clients if one[2]["segment"] == entry["segment"])
+    address = topology["cluster"]["load_balancer"]["pool"].partition("/")[0]
+    said = {"outer ip": f"{client['address'].partition('/')[0]} → {address}"}
+    bridge = topology["segments"][entry["segment"]]["bridge"]
+    places = ((port, name), (bridge, f"host, {entry['segment']}"), (underlay, f"{node['node']}, ARP"))
+    outside = [Step(*place, ("outer ethernet", "outer ip", "data"), "wire", said) for place in places]
+    return outside + _steps(topology, node, to)[2:]
+
+
 def _policies(topology: Data) -> tuple[str, str]:
     """What is said where a packet leaves its pod, and where it comes to one, in a topology that is about policies."""
     about = any(check.get("policy") == "enforced" for check in topology.get("checks", {}).values())
@@ -165,7 +191,7 @@ def _shapes(steps: list[Step], columns: list[str], headers: dict[str, str], capt
         yield Rect(MARGIN + 26, y, DEVICE - 6, BOX, step.kind, 4)
         yield Text(MARGIN + 34, y + 20, step.device, 100, "strong")
         yield Text(MARGIN + DEVICE + 12, y + 20, step.where, 96, "muted", "end", 11)
-        yield from _packet(y, headers, step.headers, columns)
+        yield from _packet(y, {**headers, **step.said}, step.headers, columns)
     yield Text(MARGIN + 26, MARGIN + STEP * len(steps) + 20, caption, 820, "muted")
 
 

@@ -25,6 +25,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_etcd import claims as etcd_claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer import claims as balanced_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
@@ -89,6 +90,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 ("ruled", "proxy", ruled.claims),
                 ("served", "proxy", served.claims),
                 ("unheard", "proxy", unheard.claims),
+                ("balanced", "load-balancer", balanced_claims),
             )
         },
         "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],
