@@ -23,6 +23,8 @@ KUSTOMIZATION = "kustomization.yaml"
 RECORD = f"{DIRECTORY}/member.json"
 # The settings that are not kubeadm's but of manifests, which can be applied again: kube-proxy's.
 CHANGEABLE = ("proxy_mode", "proxy_modes", "proxy_scheduler")
+# What is in CoreDNS' Corefile, which is written again for as long as the topology says something of it.
+DNS = "dns"
 # Modes of which kube-proxy does not clear away the one when it starts in the other, since both use iptables: see
 # platformCleanup in kubernetes, cmd/kube-proxy/app/server_linux.go.
 BOTH_BY_IPTABLES = {"iptables", "ipvs"}
@@ -110,7 +112,8 @@ def refuse_drift(observed: Observed, desired: Desired) -> None:
         return
     both = observed.record, desired.settings
     kept = switched(*both)
-    lasting = (change for change in cluster_changes(*both) if change not in kept and head(change[0]) not in CHANGEABLE)
+    changeable = (*CHANGEABLE, *([DNS] if DNS in desired.settings else []))
+    lasting = (change for change in cluster_changes(*both) if change not in kept and head(change[0]) not in changeable)
     problems = told("the cluster", lasting)
     if not problems and observed.files.get(CONFIG) != desired.contents()[CONFIG]:
         problems = [f"{CONFIG}: differs from the file this member was built with"]

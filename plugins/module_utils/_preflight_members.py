@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     CHANGEABLE,
+    DNS,
     NOT_CLEARED,
     cluster_changes,
     head,
@@ -94,6 +95,8 @@ def _settings(facts: Facts, topology: Data) -> t.Iterator[Check]:
         where = (f"setting {path}", f"cluster.{path}")
         if (path, was, wanted) in switched(*both):
             yield Check(*where, f"is switched from {was!r} to {wanted!r}")
+        elif head(path) == DNS and DNS in topology.get("cluster", {}):
+            yield Check(*where, f"is changed from {was!r} to {wanted!r}")
         elif head(path) in CHANGEABLE:
             yield from _proxy((path, was, wanted), topology)
         elif path not in NOT_COMPARED:

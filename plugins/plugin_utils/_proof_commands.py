@@ -174,6 +174,11 @@ def capture(interface: str, netns: str = "") -> str:
     return f"{dump} & child=$!; cat >/dev/null; sleep 0.3; kill $child; wait $child"
 
 
+def capture_pod(address: str, interface: str) -> str:
+    """The same in the network namespace of the pod with an address."""
+    return f'{_pod(address)}; test -n "$pod" && {{ {capture(interface, "$pod")}; }}'
+
+
 def repair(snapshot: Snapshot, link: str) -> list[str]:
     """Lines for `ip -batch` that bring a link up again with what the kernel drops when it goes down.
 

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _topology_schema
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import link_state_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_dns import dns_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pod_problems
@@ -55,6 +56,7 @@ def validate(
         *interface_problems(topology),
         *pod_problems(topology),
         *cluster_problems(topology),
+        *dns_problems(topology),
         *pod_network_problems(topology),
         *check_problems(topology),
     ]

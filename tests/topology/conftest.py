@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import c
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns import claims as dns_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_etcd import claims as etcd_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer import claims as balanced_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
@@ -100,6 +101,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "proxy": [(name, node) for name, check in checks.items() if check.get("to") == "services" for node in nodes],
         "policed": policy_claims(topology),
         "fronted": service_claims(topology),
+        "named": dns_claims(topology),
         "mtu": [
             (name, source)
             for name, check in checks.items()

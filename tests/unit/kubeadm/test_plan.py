@@ -11,6 +11,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     Desired,
     KubeadmError,
     Observed,
+    Step,
     plan,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
@@ -181,3 +182,14 @@ def test_who_else_is_a_worker_is_no_setting():
     settings = {**SETTINGS, "workers": ["w1", "w2"], "proxy_modes": {"w1": "nftables", "w2": "ipvs"}}
     desired = Desired("worker", settings, {}, {CONFIG: "join"})
     assert plan(Observed(record, True, True, {CONFIG: "join"}, manifests_differ=False), desired) == []
+
+
+def test_other_dns_servers_are_recorded_and_none_any_more_refused():
+    servers = {"upstream": ["10.1.0.9"], "stub_domains": {}}
+    built, asked = {**SETTINGS, "dns": servers}, {**SETTINGS, "dns": {**servers, "upstream": ["10.1.0.8"]}}
+    observed = Observed(built, False, True, {CONFIG: "join"})
+    assert plan(observed, Desired("worker", asked, {}, {CONFIG: "join"})) == [Step("record", RECORD)]
+    with pytest.raises(
+        KubeadmError, match=r"dns\.upstream: the cluster was built with \['10\.1\.0\.9'\], the topology"
+    ):
+        plan(observed, Desired("worker", SETTINGS, {}, {CONFIG: "join"}))

@@ -59,6 +59,8 @@ IPVS = {
 IPTABLES = {**TOPOLOGY["cluster"], "proxy_mode": "iptables", "proxy_modes": dict.fromkeys(RECORD["nodes"], "iptables")}
 RUNS_IPVS = dataclasses.replace(ONE_GOES, record={**RECORD, "cluster": IPVS})
 SCHEDULED = {**IPVS, "proxy_scheduler": "lc", "proxy_modes": {**IPVS["proxy_modes"], "w2": "nftables"}}
+OTHER_SERVERS = {"upstream": ["172.30.10.201"], "stub_domains": {}}
+HAS_SERVERS = dataclasses.replace(ONE_GOES, record={**RECORD, "cluster": {**RECORD["cluster"], "dns": OTHER_SERVERS}})
 CASES = {
     "one-goes": checks(ONE_GOES, MEMBERS),
     "interrupted": checks(INTERRUPTED, MEMBERS),
@@ -69,6 +71,8 @@ CASES = {
     "another-backend": checks(ONE_GOES, SWITCHED),
     "another-backend-and-mtu": checks(ONE_GOES, SHORTER),
     "another-mode": checks(RUNS_IPVS, {**SWITCHED, "cluster": SCHEDULED}),
+    "other-dns-servers": checks(ONE_GOES, {**MEMBERS, "cluster": {**TOPOLOGY["cluster"], "dns": OTHER_SERVERS}}),
+    "dns-servers-left-out": checks(HAS_SERVERS, MEMBERS),
     "another-mode-refused": checks(RUNS_IPVS, {**SWITCHED, "cluster": IPTABLES}),
 }
 
