@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ NAME = "coredns"  # of the ConfigMap and of the Deployment
 # Of the pods' template: the ConfigMap's version that they were made after.
 READ = "reftopo.lab/corefile"
 KEY = "Corefile"
+ATTEMPT = 30  # seconds
 OWN_SERVERS = "forward . /etc/resolv.conf"  # kubeadm's: the servers of the node
 STUB = """{domain}:53 {{
     errors
@@ -116,4 +118,17 @@ class Cluster:
             patch = {"spec": {"template": {"metadata": {"annotations": {READ: self.state().version}}}}}
             words = ["patch", f"deployment/{NAME}", "--type=merge", f"--patch={json.dumps(patch)}"]
             self.runner.change([*self.kubectl, *words])
-            self.runner.read([*self.kubectl, "rollout", "status", f"deployment/{NAME}", f"--timeout={self.timeout}s"])
+            self._wait()
+
+    def _wait(self) -> None:
+        """Until all pods are of the new template. kubectl may go on waiting for what has come, so it is asked anew."""
+        deadline = time.monotonic() + self.timeout
+        command = [*self.kubectl, "rollout", "status", f"deployment/{NAME}", f"--timeout={ATTEMPT}s"]
+        while True:
+            try:
+                self.runner.read(command)
+            except NodeError as error:
+                if time.monotonic() > deadline:
+                    raise NodeError(f"CoreDNS' new pods are not ready after {self.timeout} s: {error}") from error
+            else:
+                return

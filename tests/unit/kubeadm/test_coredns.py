@@ -113,3 +113,24 @@ def test_pods_are_made_again_after_the_configmap_that_they_are_to_read():
     assert cluster.state() == coredns.State(WITH_ALL, "2", "2")
     assert [command.split()[3] for command in runner.commands] == ["apply", "patch"]
     assert coredns.plan(cluster.state(), WITH_ALL, OWN) == []
+
+
+@pytest.mark.parametrize(("timeout", "calls"), [(60, 3), (0, 1)], ids=["later", "too late"])
+def test_kubectl_is_asked_anew_until_the_time_is_over(timeout, calls):
+    class Slow(Api):
+        asked = 0
+
+        def __call__(self, argv: list[str], data: str | None = None, **dummy: object) -> tuple[int, str, str]:
+            if "rollout" in argv:
+                self.asked += 1
+                return (0, "", "") if self.asked == 3 else (1, "", "timed out waiting for the condition")
+            return super().__call__(argv, data)
+
+    api = Slow()
+    cluster = coredns.Cluster(Runner(api), "/admin.conf", "/kubeadm.yaml", timeout)
+    if timeout:
+        cluster.apply(["restart"], OWN)
+    else:
+        with pytest.raises(NodeError, match=r"(?s)not ready after 0 s: .*timed out"):
+            cluster.apply(["restart"], OWN)
+    assert api.asked == calls
