@@ -175,6 +175,14 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if wanted in (*BACKENDS, DIRECT) and cni.get("backend") and mechanism(cni) != wanted:
         direct = f"{cni['backend']}{' with direct_routing' if cni.get('direct_routing') else ''}"
         yield Problem(path, f"the backend is {direct}, not {wanted}", f"write {mechanism(cni)}")
+    if wanted in (*BACKENDS, DIRECT) and pod_network(topology) and not _pods_ask_pods(topology):
+        fix = "add a check {from: pods, to: pods}, or remove this one"
+        yield Problem(path, "is seen by what pods ask each other, and no check has them ask", fix)
+
+
+def _pods_ask_pods(topology: Data) -> bool:
+    checks = [check or {} for check in topology["checks"].values()]
+    return any((check.get("from"), check.get("to")) == ("pods", "pods") and not check.get("break") for check in checks)
 
 
 def _made_problems(path: str, wanted: str, topology: Data) -> t.Iterator[Problem]:
