@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready
+
 Data = dict[str, t.Any]
 
 SYSTEM = "kube-system"
@@ -57,9 +59,3 @@ class Step(t.NamedTuple):
     def describe(self) -> Data:
         """The same as plain data."""
         return {"cause": self.cause, "found": self.found, "seen": self.seen, "fix": self.fix}
-
-
-def is_ready(pod: Data) -> bool:
-    """Whether a pod is ready."""
-    conditions = pod["status"].get("conditions", ())
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

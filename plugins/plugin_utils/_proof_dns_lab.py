@@ -25,8 +25,9 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns_wire import
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, Machine, held_together, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
 
-READY_TIMEOUT, GONE_TIMEOUT = 120.0, 120.0  # seconds until all pods must be ready, and be gone
+READY_TIMEOUT = 120.0  # seconds until all pods must be ready
 PAUSE = 0.5
 SERVER = ("_probe_dns", "_probe_dns_server")
 CUT = "----"
@@ -62,11 +63,10 @@ def prove(lab: Lab) -> Seen:
     """Everything that a check of DNS sees."""
     cluster = lab.topology["cluster"]
     asked = model.lookups(cluster, uuid.uuid4().hex[:6])
-    image = next(item for item in lab.objects if item["kind"] == "Pod")["spec"]["containers"][0]["image"]
-    made = pods.objects(cluster, list(lab.topology["nodes"]), image, model.services(asked))
+    made = pods.objects(cluster, list(lab.topology["nodes"]), workload_image(lab.objects), model.services(asked))
     with held_together([(lab.control_plane, commands.populate(KUBECTL, made, pods.MARK), commands.HELD)]):
         seen = _ask(lab, asked)
-    return dataclasses.replace(seen, left=_left(lab))
+    return dataclasses.replace(seen, left=namespaces_left(lab.control_plane, KUBECTL, pods.MARK))
 
 
 def _ask(lab: Lab, asked: list[model.Lookup]) -> Seen:
@@ -177,12 +177,3 @@ def _said(machine: Machine, container: str, names: list[str]) -> Said:
 def look_up(container: str, names: list[str]) -> str:
     """Print a node's and a pod's resolv.conf, and the exit status of getent and the addresses for each name."""
     return shlex.join(["unshare", "--mount", "sh", "-euc", LOOK_UP, "sh", container, *names])
-
-
-def _left(lab: Lab) -> list[str]:
-    """What is still in the cluster when its time to go is over."""
-    deadline = time.monotonic() + GONE_TIMEOUT
-    command = f"{KUBECTL} get namespaces --selector={pods.MARK} --output=name"
-    while (left := lab.control_plane.run(command).splitlines()) and time.monotonic() < deadline:
-        time.sleep(PAUSE)
-    return [f"{name} is still there" for name in left]

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_dns import Resolver
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import pod_spec
 
 NAMESPACE = "reftopo-dns"
 MARK = "reftopo-dns"  # label of all that is made
@@ -118,13 +119,9 @@ def objects(cluster: Data, nodes: t.Sequence[str], image: str, services: t.Itera
 
 def _pod(pod: Pod, cluster: Data, node: str, image: str) -> Data:
     spec = {
+        **pod_spec(MARK),
         **pod.spec,
         "nodeName": node,
-        "serviceAccountName": MARK,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 0,
-        "tolerations": [{"operator": "Exists"}],
         "containers": [{"name": "pause", "image": image, "args": ["pause"]}],
     }
     if pod.promised == "own":

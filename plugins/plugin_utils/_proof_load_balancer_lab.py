@@ -22,12 +22,13 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HO
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import TELLING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import Asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, underlay
 
 SPEAKERS = f"{KUBECTL} --namespace=metallb-system", "daemonset/speaker"
 # Seconds until what is made must be there, until MetalLB must have told of a service, and until the speakers must have
 # found each other again: one that is back asks the others once a minute at least (speakerlist.go, joinMembers).
-READY, TOLD, JOINED, GONE = 120.0, 30.0, 90.0, 120.0
+READY, TOLD, JOINED = 120.0, 30.0, 90.0
 PAUSE, IMPATIENT = 0.3, 0.5
 SILENCE = ("timeout", "unreachable")
 T = t.TypeVar("T")
@@ -211,15 +212,12 @@ def _up(state: made.State) -> bool:
 def prove(lab: Lab, name: str) -> proof.Seen:
     """Everything that a check of the load balancer sees."""
     trial = Trial(lab, name)
-    image = next(item for item in lab.objects if item["kind"] == "Pod")["spec"]["containers"][0]["image"]
-    objects = made.objects(lab.topology, image, trial.outside)
+    objects = made.objects(lab.topology, workload_image(lab.objects), trial.outside)
     with held_together([(lab.control_plane, commands.populate(KUBECTL, objects, made.MARK), commands.HELD)]):
         trial.begin()
         if all(trial.seen.addresses.values()):
             trial.use_up()
             trial.cut()
             trial.unstaff()
-    command = f"{KUBECTL} get namespaces --selector={made.MARK} --output=name"
-    left = until(GONE, lambda: lab.control_plane.run(command).splitlines(), lambda names: not names)
-    trial.seen.left = [f"{one} is still there" for one in left]
+    trial.seen.left = namespaces_left(lab.control_plane, KUBECTL, made.MARK)
     return trial.seen

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVER_PORTS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, pod_spec
 
 NAMESPACE = MARK = "reftopo-load-balancer"  # of all that is made; MARK is its label
 PORTS = {"tcp": 80, "udp": 81}
@@ -79,15 +80,8 @@ def _service(name: str, node: str) -> Data:
 
 def _pod(node: str, image: str) -> Data:
     arguments = ["netexec", f"--http-port={SERVER_PORTS['tcp']}", f"--udp-port={SERVER_PORTS['udp']}"]
-    spec = {
-        "nodeName": node,
-        "serviceAccountName": MARK,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 0,
-        "tolerations": [{"operator": "Exists"}],
-        "containers": [{"name": "server", "image": image, "args": arguments}],
-    }
+    container = {"name": "server", "image": image, "args": arguments}
+    spec = {**pod_spec(MARK), "nodeName": node, "containers": [container]}
     pod = _named("Pod", pod_name(node))
     pod["metadata"]["labels"]["node"] = node
     return {**pod, "spec": spec}
@@ -113,7 +107,7 @@ def state(items: list[Data]) -> State:
             given = item["status"].get("loadBalancer", {}).get("ingress") or [{}]
             found.services[name] = str(given[0].get("ip", ""))
         elif item["kind"] == "Pod":
-            found.pods[name] = str(item["status"].get("podIP", "")) if _ready(item) else ""
+            found.pods[name] = str(item["status"].get("podIP", "")) if is_ready(item) else ""
         elif item["kind"] == "Event" and SOURCE in (item.get("reportingComponent"), _component(item)):
             found.told.setdefault(item["involvedObject"]["name"], []).append(f"{item['reason']}: {item['message']}")
     return found
@@ -121,11 +115,6 @@ def state(items: list[Data]) -> State:
 
 def _component(event: Data) -> str:
     return str((event.get("source") or {}).get("component", ""))
-
-
-def _ready(pod: Data) -> bool:
-    conditions = pod["status"].get("conditions", ())
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def target(name: str, node: str, address: str) -> Endpoint:

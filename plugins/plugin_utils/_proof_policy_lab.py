@@ -26,23 +26,24 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_objects 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_run import Place, Stage, groups, play
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
 
 SILENCE = 1.0  # seconds until silence is called a timeout; most of a run's time is spent on it
 PARALLEL = 128  # probes at once on a machine: nearly all of them wait for nothing
-READY_TIMEOUT, GONE_TIMEOUT = 180.0, 120.0  # seconds until all pods must be ready, and be gone
+READY_TIMEOUT = 180.0  # seconds until all pods must be ready
 PAUSE = 1.0
 
 
 def prove(lab: Lab, name: str) -> Seen:
     """Everything that a check of policies sees."""
+    image = workload_image(lab.objects)
     empty = [Lane(number, tuple(lab.topology["nodes"])) for number in range(1, LANES + 1)]
-    image = next(item for item in lab.objects if item["kind"] == "Pod")["spec"]["containers"][0]["image"]
     made = [item for lane in empty for item in objects(lane, image)]
     with held_together([(lab.control_plane, commands.populate(KUBECTL, made, MARK), commands.HELD)]):
         ground = _ground(lab, empty)
         with held_together(_servers(lab, ground)):
             seen = _play(_stage(lab, name, ground, image), lab)
-    return dataclasses.replace(seen, left=left(lab, MARK))
+    return dataclasses.replace(seen, left=namespaces_left(lab.control_plane, KUBECTL, MARK))
 
 
 def _play(stage: Stage, lab: Lab) -> Seen:
@@ -117,12 +118,3 @@ def _ready(lab: Lab, lanes: list[Lane]) -> tuple[tuple[Lane, ...], tuple[End, ..
 
 def _servers(lab: Lab, ground: Ground) -> list[tuple[Machine, str, str]]:
     return [(lab.machines[HOST], commands.server(ground.outside), READY)] if ground.outside else []
-
-
-def left(lab: Lab, selector: str) -> list[str]:
-    """Which namespaces are still in the cluster when their time to go is over."""
-    deadline = time.monotonic() + GONE_TIMEOUT
-    command = f"{KUBECTL} get namespaces --selector={selector} --output=name"
-    while (found := lab.control_plane.run(command).splitlines()) and time.monotonic() < deadline:
-        time.sleep(PAUSE)
-    return [f"{name} is still there" for name in found]

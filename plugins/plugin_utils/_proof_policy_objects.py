@@ -28,6 +28,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_ground i
     Lane,
     container_ports,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, pod_spec
 
 # By what CoreDNS' pods are known, in kubeadm's manifest and others'.
 DNS_LABEL, DNS_APP = "k8s-app", "kube-dns"
@@ -53,7 +54,6 @@ def _namespace(lane: Lane, key: str, step: Step) -> Data:
 
 
 def _account(lane: Lane, key: str) -> Data:
-    """The pods' own: the one that each namespace gets may come later than they."""
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": MARK, "namespace": lane.namespace(key)}}
 
 
@@ -61,15 +61,7 @@ def _pod(lane: Lane, pod: str, step: Step, image: str) -> Data:
     key = pod.partition("/")[0]
     labels = {MARK: str(lane.number), **pod_labels(step, pod)}
     containers = [_container(key, number, image) for number in range(len(SERVERS))]
-    spec = {
-        "nodeName": lane.node(pod),
-        "serviceAccountName": MARK,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 0,
-        "tolerations": [{"operator": "Exists"}],
-        "containers": containers,
-    }
+    spec = {**pod_spec(MARK), "nodeName": lane.node(pod), "containers": containers}
     meta = {"name": lane.pod(pod), "namespace": lane.namespace(key), "labels": labels}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
@@ -100,12 +92,6 @@ def running(items: list[Data], lane: Lane) -> Lane:
     found = {item["metadata"]["name"]: item["status"].get("podIP") for item in items if is_ready(item)}
     addresses = {pod: found[lane.pod(pod)] for pod in PODS if found.get(lane.pod(pod))}
     return Lane(lane.number, lane.nodes, addresses)
-
-
-def is_ready(item: Data) -> bool:
-    """Whether the API says of a pod that it is ready."""
-    conditions = item["status"].get("conditions", ())
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def dns_ends(items: list[Data]) -> tuple[End, ...]:

@@ -17,7 +17,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc_ground as ground_of
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Probe, ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_lab import left
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_run import effective
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc import Played, Seen, unmet
@@ -32,6 +31,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_objects imp
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_rollout import Rollout
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
 
 SILENCE, PARALLEL = 1.0, 64  # seconds until silence is called a timeout; probes at once on a machine
 READY_TIMEOUT = 120.0  # seconds until all servers must be ready
@@ -44,8 +44,7 @@ REPLICAS = (3, 0, 2)
 def prove(lab: Lab, name: str) -> Seen:
     """Everything that a check of Services sees."""
     words, two = ground_of.words(lab.topology), ground_of.nodes(lab.topology)
-    image = next(item for item in lab.objects if item["kind"] == "Pod")["spec"]["containers"][0]["image"]
-    made = objects(two, image, cases(), words)
+    made = objects(two, workload_image(lab.objects), cases(), words)
     outside = lab.endpoints["namespaces"][0]
     with held_together(
         [
@@ -60,7 +59,7 @@ def prove(lab: Lab, name: str) -> Seen:
         rolled, recreated = rollout.roll(), rollout.recreate()
         without = _without(lab, ground, asked)
     played = {key: Played(found, without[key]) for key, found in asked.items()}
-    return Seen(played, scaled, rolled, recreated, left(lab, MARK))
+    return Seen(played, scaled, rolled, recreated, namespaces_left(lab.control_plane, KUBECTL, MARK))
 
 
 def _ground(lab: Lab) -> Ground:

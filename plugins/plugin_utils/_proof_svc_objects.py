@@ -13,9 +13,9 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVER_PORTS
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_objects import is_ready
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import OWNER
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_cases import FAR, NEAR, PORTS, Case, filled
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, pod_spec
 
 MARK = "reftopo-services"  # the namespace, and the label of it
 HEADLESS = "headless"  # the case whose Service gives the servers their names
@@ -78,23 +78,12 @@ def _pod(name: str, server: Server, node: Data, image: str) -> Data:
     labels = {"server": name, **({} if server.host else {"app": "server"})}
     names = {"hostNetwork": True} if server.host else {"hostname": name, "subdomain": HEADLESS}
     spec = {
-        **_common(),
+        **pod_spec(MARK),
         **names,
         "nodeName": node["name"],
-        "terminationGracePeriodSeconds": 0,
         "containers": [_container(server, number, node, image) for number in range(len(server.ports))],
     }
     return _object("v1", "Pod", name, metadata={"labels": labels}, spec=spec)
-
-
-def _common() -> Data:
-    """The namespace's own account may come later than the pods."""
-    return {
-        "serviceAccountName": MARK,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "tolerations": [{"operator": "Exists"}],
-    }
 
 
 def _container(server: Server, number: int, node: Data, image: str) -> Data:
@@ -127,7 +116,7 @@ def _deployment(image: str) -> Data:
     }
     template = {
         "metadata": {"labels": {"app": MOVING}},
-        "spec": {**_common(), "terminationGracePeriodSeconds": GRACE, "containers": [container]},
+        "spec": {**pod_spec(MARK), "terminationGracePeriodSeconds": GRACE, "containers": [container]},
     }
     spec = {
         "replicas": 1,

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_policy_lab as policies
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_workload as workload
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy import faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_cases import cases
@@ -142,8 +143,10 @@ def test_all_cases_are_played_and_where_packets_are_dropped_is_told(monkeypatch)
 
 
 def test_what_is_left_is_named(monkeypatch):
-    monkeypatch.setattr(policies, "PAUSE", 0.0)
-    assert policies.left(lab("namespace/reftopo-policy-1-x\n", ""), policies.MARK) == []
-    monkeypatch.setattr(policies, "GONE_TIMEOUT", 0.0)
-    left = policies.left(lab("namespace/reftopo-policy-1-x\n"), policies.MARK)
-    assert left == ["namespace/reftopo-policy-1-x is still there"]
+    def left(*answers: str) -> list[str]:
+        return workload.namespaces_left(lab(*answers).control_plane, policies.KUBECTL, policies.MARK)
+
+    monkeypatch.setattr(workload, "PAUSE", 0.0)
+    assert left("namespace/reftopo-policy-1-x\n", "") == []
+    monkeypatch.setattr(workload, "GONE_TIMEOUT", 0.0)
+    assert left("namespace/reftopo-policy-1-x\n") == ["namespace/reftopo-policy-1-x is still there"]
