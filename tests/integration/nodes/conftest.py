@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,20 @@ class Lab:
             "podman", "ps", "--all", "--external", "--no-trunc", "--filter", f"name={self.prefix}", "--quiet"
         )
         return set(shown.split())
+
+    def run_and_kill(self, step: str, delay: float) -> None:
+        """Run one of podman's commands for some seconds only, and remove the file that it may have been writing.
+
+        It writes beside each of its lists and renames (atomicFileWriter of containers/storage); nobody looks for what
+        is left of that, and it is not a topology's.
+        """
+        lists = Path(command("podman", "info", "--format", "{{.Store.GraphRoot}}").strip()) / "overlay-containers"
+        unfinished = set(lists.glob(".tmp-*"))
+        with subprocess.Popen(shlex.split(step), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as podman:
+            time.sleep(delay)
+            podman.kill()
+        for path in set(lists.glob(".tmp-*")) - unfinished:
+            path.unlink()
 
     def traces(self) -> list[str]:
         """What the topology has on the machine: containers, mounts, folders."""

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,9 +169,7 @@ def test_a_podman_that_was_killed_is_cleaned_up_after(lab: Any, delay: float) ->
     lab.converge()
     lab.command("podman", "rm", "--force", "--time=0", f"{lab.prefix}a")
     (step,) = lab.converge(check_mode=True)
-    with subprocess.Popen(shlex.split(step), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as podman:
-        time.sleep(delay)
-        podman.kill()
+    lab.run_and_kill(step, delay)
     lab.converge()
     assert lab.ssh("a", "hostname") == "a\n"
     assert lab.converge() == []
@@ -185,9 +181,7 @@ def test_absent_cleans_up_after_a_podman_that_was_killed(lab: Any, delay: float)
     lab.converge()
     lab.command("podman", "rm", "--force", "--time=0", f"{lab.prefix}a")
     (step,) = lab.converge(check_mode=True)
-    with subprocess.Popen(shlex.split(step), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as podman:
-        time.sleep(delay)
-        podman.kill()
+    lab.run_and_kill(step, delay)
     mine = lab.identifiers()
     lab.absent()
     assert lab.traces() == []
