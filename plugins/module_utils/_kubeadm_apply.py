@@ -26,6 +26,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_manifests import (
     EARLY_KUBECONFIG,
     LACKING,
+    PASSING,
     READY,
     Run,
     manifest_calls,
@@ -199,13 +200,14 @@ class Applier:
             self._apply_all(command, given)
 
     def _apply_all(self, command: list[str], given: str | None) -> None:
-        """Apply manifests; again while they have objects of kinds that they define, as the API needs a moment."""
+        """Apply manifests; again while they have objects of kinds that they define, or the API is busy for a moment."""
         while True:
             try:
                 self._command(command, given)
                 return
             except KubeadmError as error:
-                if not LACKING.search(str(error)) or time.monotonic() > self.deadline or self.cancelled.is_set():
+                passes = LACKING.search(str(error)) or PASSING.search(str(error))
+                if not passes or time.monotonic() > self.deadline or self.cancelled.is_set():
                     raise
                 time.sleep(POLL_INTERVAL)
 

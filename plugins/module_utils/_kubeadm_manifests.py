@@ -27,6 +27,9 @@ READY = "/readyz"
 MANAGER = "reftopo"  # whose are the fields that the server applies
 # What kubectl says of objects whose kind, or whose namespace, is itself among the manifests and not there yet.
 LACKING = re.compile(r'ensure CRDs are installed first|namespaces "[^"]+" not found')
+# What kubectl says while etcd waits for a slow disk, or the kubelet starts the API server again; the texts are those of
+# client-go's util/net (IsConnectionRefused, IsTimeout) and of etcd's api/v3/rpctypes/error.go.
+PASSING = re.compile(r"etcdserver: |TLS handshake timeout|i/o timeout|connection refused|currently unable to handle")
 
 
 def manifests_differ(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> bool:

@@ -50,7 +50,7 @@ def _apply_node(runner: Runner, name: str, steps: t.Sequence[Step]) -> str | Non
 def apply_step(runner: Runner, step: Step) -> None:
     """Carry out one step."""
     if isinstance(step, Command):
-        runner.change(list(step.argv))
+        runner.change(list(step.argv), busy=step.busy)
     else:
         write_whole(step.path, step.seed.content, step.seed.mode)
 

@@ -141,9 +141,15 @@ class Observed:
 
 @dataclass(frozen=True)
 class Command:
-    """A step: run a command."""
+    """A step: run a command.
+
+    Attributes:
+        busy: part of what the command says of a thing that another process is about to let go, so that it is worth
+            trying again; empty for a command of which no such thing is known.
+    """
 
     argv: tuple[str, ...]
+    busy: str = ""
 
     def __str__(self) -> str:
         return shlex.join(self.argv)

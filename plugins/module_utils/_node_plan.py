@@ -107,7 +107,7 @@ def _discard(container: Container) -> list[Step]:
     first = (
         ("podman", "stop", container.name) if container.running else ("runc", "delete", "--force", container.identifier)
     )
-    return [Command(first), Command(("podman", "rm", "--force", "--time=0", container.name))]
+    return [Command(first), _remove(container.name)]
 
 
 def _prepare(node: Node, observed: Observed, image: Image, machine: Machine) -> list[Step]:
@@ -118,7 +118,7 @@ def _prepare(node: Node, observed: Observed, image: Image, machine: Machine) -> 
     link = "--link" if machine.hard_links else "--reflink=auto"
     source, store = os.path.join(image.path, "containerd"), os.path.join(node.folder, "containerd")
     folders = [os.path.join(node.folder, name) for name in ("upper", "work", "rootfs", "kubelet", "etcd")]
-    unmount: list[Step] = [Command(("umount", node.root))] if observed.mounted else []
+    unmount: list[Step] = [_unmount(node.root)] if observed.mounted else []
     databases = [
         Command(("cp", "--archive", "--remove-destination", f"{source}/{path}", f"{store}/{path}"))
         for path in (image.databases if machine.hard_links else ())
@@ -131,6 +131,17 @@ def _prepare(node: Node, observed: Observed, image: Image, machine: Machine) -> 
         *databases,
         Write(os.path.join(node.folder, IMAGE_MARK), Seed(image.key)),
     ]
+
+
+def _remove(*containers: str) -> Command:
+    # podman before 4.4 may remove a container's files while it still unmounts them after the container's end:
+    # https://github.com/containers/podman/issues/11594
+    return Command(("podman", "rm", "--force", "--time=0", *containers), busy="device or resource busy")
+
+
+def _unmount(root: str) -> Command:
+    # Of a podman that was killed, conmon and runc may still be at work in there: umount(2), EBUSY.
+    return Command(("umount", root), busy="target is busy")
 
 
 def _mount(node: Node, image: Image) -> Command:
@@ -201,7 +212,7 @@ def plan_absent(containers: t.Sequence[Container], mounts: t.Sequence[str], fold
             steps.append(Command(("runc", "delete", "--force", container.identifier)))
     if containers:
         names = sorted(container.name for container in containers)
-        steps.append(Command(("podman", "rm", "--force", "--time=0", *names)))
-    steps += [Command(("umount", mount)) for mount in mounts]
+        steps.append(_remove(*names))
+    steps += [_unmount(mount) for mount in mounts]
     steps += [Command(("rm", "--recursive", "--force", "--one-file-system", folder)) for folder in folders]
     return steps

@@ -15,9 +15,7 @@ import typing as t
 RunCommand = t.Callable[..., "tuple[int, str, str]"]
 
 ERROR_LINES = 20  # of a failed command's output that are shown
-# podman before 4.4 may remove a container's files while it still unmounts them after the container's end:
-# https://github.com/containers/podman/issues/11594
-BUSY, BUSY_TRIES, BUSY_INTERVAL = "device or resource busy", 10, 0.5  # seconds
+BUSY_TRIES, BUSY_INTERVAL = 10, 0.5  # seconds
 
 
 class NodeError(Exception):
@@ -35,17 +33,19 @@ class Runner:
         """The output of a command that changes nothing."""
         return self._run(argv)
 
-    def change(self, argv: list[str], **options: t.Any) -> str:
-        """The output of a command that changes something; what podman finds busy is tried again.
+    def change(self, argv: list[str], busy: str = "", **options: t.Any) -> str:
+        """The output of a command that changes something.
 
-        options are run_command's: data is standard input.
+        Args:
+            busy: part of what it says when trying again is worth it (see Command).
+            options: run_command's; data is standard input.
         """
         self.commands.append(shlex.join(argv))
         for dummy in range(BUSY_TRIES - 1):
             try:
                 return self._run(argv, **options)
             except NodeError as error:
-                if argv[:2] != ["podman", "rm"] or BUSY not in str(error):
+                if not busy or busy not in str(error):
                     raise
             time.sleep(BUSY_INTERVAL)
         return self._run(argv, **options)
