@@ -39,11 +39,11 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
-def paths_table(paths: Paths) -> list[str]:
-    """A row a path; the first tells what 1.00 is."""
+def paths_table(paths: Paths, base: str) -> list[str]:
+    """A row a path; the first, called base, tells what 1.00 is."""
     bare = [bare for turns in paths.values() for _values, bare in turns]
     units = [f"1.00 = {statistics.median(one[m] for one in bare):.3g} {unit}" for m, unit in METRICS.items()]
-    rows = [["bare veth", "", *units]]
+    rows = [[base, "", *units]]
     rows += [[*path, *(spread(ratios(turns, metric)) for metric in METRICS)] for path, turns in paths.items()]
     names = ["TCP", "UDP", "TCP round trip", "UDP round trip", "TCP processors", "UDP processors"]
     return table(["backend", "to", *names], rows)

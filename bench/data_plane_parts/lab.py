@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The benchmark's cluster: two nodes and two network namespaces on one bridge, and a pod on each node."""
+"""The benchmark's cluster: two nodes and two network namespaces on one bridge, and pods on the nodes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from command import run
 
 TOPOLOGY = "bench-data-plane"
 CLIENT, SERVER = "cp1", "w1"  # the nodes of the two pods, which are called like them
+ROUTER = "w1"  # the virtual machine that translates services for others
 LEFT, RIGHT = "left", "right"
+PODS, SERVICES = "10.244.0.0/16", "10.96.0.0/16"
 SERVICE = "10.96.1.1"
+STATE = pathlib.Path(os.environ.get("REFTOPO_STATE", "~/.local/state/reftopo")).expanduser() / TOPOLOGY
 PORTS = {"load": 5201, "trips": 5202}
 FILE = """\
 name: {name}
@@ -26,16 +29,16 @@ segments:
   lan: {{cidr: 172.31.71.0/24}}
 nodes:
   cp1: {{role: control-plane, segment: lan}}
-  w1: {{role: worker, segment: lan}}
+  w1: {{role: worker, segment: lan, provider: {provider}, proxy_mode: {mode}}}
 namespaces:
   left: {{segment: lan}}
   right: {{segment: lan}}
 cluster:
   kubernetes: v1.37.2
-  pod_cidr: 10.244.0.0/16
-  service_cidr: 10.96.0.0/16
+  pod_cidr: {pods}
+  service_cidr: {services}
   cni: {{name: flannel, backend: {backend}}}
-  proxy_mode: {mode}
+  proxy_mode: {first}
 """
 
 
@@ -51,15 +54,17 @@ class End(t.NamedTuple):
 
 
 class Lab(t.NamedTuple):
-    """The ends of a cluster that is up."""
+    """The ends of a cluster that is up.
+
+    Attributes:
+        bare: ends of the path that is 1.00.
+        pods: ends of the path to a service; the second one is its endpoint.
+        proxy: what runs a command, given as one more word, beside the kube-proxy that is measured.
+    """
 
     bare: tuple[End, End]
     pods: tuple[End, End]
-
-    @property
-    def mtu(self) -> int:
-        """The MTU of a pod in bytes."""
-        return mtu(self.pods[0])
+    proxy: list[str]
 
 
 def mtu(end: End) -> int:
@@ -78,39 +83,65 @@ def kubectl(*words: str, given: str | None = None) -> str:
 
 
 @contextlib.contextmanager
-def cluster(backend: str, mode: str) -> t.Iterator[Lab]:
-    """A cluster for as long as the block runs, with its pods and one service for the server's."""
+def cluster(backend: str, mode: str, machine: bool = False) -> t.Iterator[Lab]:
+    """A cluster for as long as the block runs, with its pods and one service for the server's.
+
+    With a machine, that alone has the mode, and a namespace sends through it what it has for pods and services.
+    """
+    provider, first = ("vm", "nftables") if machine else ("container", mode)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / TOPOLOGY / "topology.yml"
         file.parent.mkdir()
-        file.write_text(FILE.format(name=TOPOLOGY, backend=backend, mode=mode))
+        values = {"name": TOPOLOGY, "backend": backend, "mode": mode, "first": first, "provider": provider}
+        file.write_text(FILE.format(pods=PODS, services=SERVICES, **values))
         playbook = ["ansible-playbook", "-i", folder, "-e", f"topology={TOPOLOGY}"]
         try:
             run([*playbook, "playbooks/nodes.yml", "playbooks/cluster.yml"])
-            yield ready()
+            yield routed() if machine else direct()
         finally:
             run([*playbook, "playbooks/destroy.yml"])
 
 
-def ready() -> Lab:
-    """Make the pods and the service, and say where they are."""
+def direct() -> Lab:
+    """From pod to pod, each on a node; 1.00 is from namespace to namespace."""
+    addresses = make_pods(CLIENT, SERVER)
+    bare = [End(f"/run/netns/{container(name)}", in_namespace(name)) for name in (LEFT, RIGHT)]
+    ends = [End(pod_namespace(node, addresses[node]), addresses[node]) for node in (CLIENT, SERVER)]
+    return Lab((bare[0], bare[1]), (ends[0], ends[1]), ["nsenter", f"--net=/run/netns/{container(CLIENT)}", "sh", "-c"])
+
+
+def routed() -> Lab:
+    """From a namespace through the machine to a pod on the other node; 1.00 is the pod's own address that way."""
+    addresses = make_pods(CLIENT)
+    listed = json.loads(kubectl("get", "node", ROUTER, "--output=json"))["status"]["addresses"]
+    router = next(one["address"] for one in listed if one["type"] == "InternalIP")
+    for prefix in (PODS, SERVICES):
+        run(["ip", "-n", container(LEFT), "route", "replace", prefix, "via", router])
+    ends = (
+        End(f"/run/netns/{container(LEFT)}", in_namespace(LEFT)),
+        End(pod_namespace(CLIENT, addresses[CLIENT]), addresses[CLIENT]),
+    )
+    options = [f"IdentityFile={STATE}/id_ed25519", f"UserKnownHostsFile={STATE}/known_hosts", "BatchMode=yes"]
+    shell = ["ssh", "-F", "none", *(word for option in options for word in ("-o", option)), f"root@{router}"]
+    return Lab(ends, ends, shell)
+
+
+def make_pods(*nodes: str) -> dict[str, str]:
+    """Make a pod on each node, and the service of the last one; tell the pods' addresses."""
     images = run(["podman", "exec", container("cp1"), "ctr", "--namespace=k8s.io", "images", "ls", "-q"]).split()
     image = next(name for name in images if "/agnhost:" in name)
-    objects = [pod(node, image) for node in (CLIENT, SERVER)] + [service("server", SERVICE)]
+    objects = [pod(node, image, serves=node == nodes[-1]) for node in nodes] + [service("server", SERVICE)]
     kubectl("apply", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     kubectl("wait", "--for=condition=Ready", "--timeout=120s", "pod", "--all")
     pods = json.loads(kubectl("get", "pods", "--output=json"))["items"]
-    addresses = {item["metadata"]["name"]: item["status"]["podIP"] for item in pods}
-    bare = [End(f"/run/netns/{container(name)}", in_namespace(name)) for name in (LEFT, RIGHT)]
-    ends = [End(pod_namespace(node, addresses[node]), addresses[node]) for node in (CLIENT, SERVER)]
-    return Lab((bare[0], bare[1]), (ends[0], ends[1]))
+    return {item["metadata"]["name"]: item["status"]["podIP"] for item in pods}
 
 
-def pod(node: str, image: str) -> dict[str, t.Any]:
+def pod(node: str, image: str, serves: bool) -> dict[str, t.Any]:
     """A pod that does nothing: load is started in its network namespace from outside."""
     only = {"name": "pause", "image": image, "imagePullPolicy": "Never", "args": ["pause"]}
     spec = {"nodeName": node, "tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0}
-    labels = {"node": node}
+    labels = {"serves": str(serves)}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -126,7 +157,7 @@ def service(name: str, address: str) -> dict[str, t.Any]:
         for name, port in PORTS.items()
         for protocol in ("TCP", "UDP")
     ]
-    spec = {"clusterIP": address, "selector": {"node": SERVER}, "ports": ports}
+    spec = {"clusterIP": address, "selector": {"serves": "True"}, "ports": ports}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 
 

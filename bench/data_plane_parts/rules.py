@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
 import typing as t
 
-from lab import PORTS, Lab, container, kubectl, service
+from command import run
+from lab import PORTS, Lab, kubectl, service
 from load import TRIPS, trips, trips_server
 
 EXTRA = "10.96.250.1"
@@ -60,9 +62,9 @@ def measure(lab: Lab, size: int, runs: int) -> Growth:
     for _run in range(runs):
         connect.append(trips(lab.pods[0], "connect", str(CONNECTIONS), port, *spread))
         direct.append(trips(lab.pods[0], "connect", str(CONNECTIONS * len(spread)), port, lab.pods[1].address))
-    before = syncs()
+    before = syncs(lab)
     one_more = [add_one(lab) for _turn in range(TURNS)]
-    total, count = (after - then for after, then in zip(syncs(), before))
+    total, count = (after - then for after, then in zip(syncs(lab), before))
     return Growth(size, connect, direct, one_more, total / count)
 
 
@@ -90,15 +92,10 @@ def answer(watcher: subprocess.Popen[str]) -> float:
     return float(output)
 
 
-def syncs() -> tuple[float, float]:
-    """Seconds that kube-proxy of the client's node has written rules for, and how often."""
+def syncs(lab: Lab) -> tuple[float, float]:
+    """Seconds that the kube-proxy in question has written rules for, and how often."""
     script = f"import urllib.request as r; print(r.urlopen({METRICS!r}).read().decode())"
-    shown = subprocess.run(
-        ["nsenter", f"--net=/run/netns/{container('cp1')}", sys.executable, "-c", script],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    shown = run([*lab.proxy, shlex.join(["python3", "-c", script])])
     found = {"sum": 0.0, "count": 0.0}
     for key, value in SYNC.findall(shown):
         found[key] += float(value)

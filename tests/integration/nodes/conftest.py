@@ -102,7 +102,7 @@ class Lab:
             "state_dir": str(state),
             "nameserver": "198.51.100.1",
             "nodes": {name: {"netns": self.prefix + name, "address": address} for name, address in NODES.items()},
-            "timeout": 30,
+            "timeout": 180,
         }
 
     def converge(self, check_mode: bool = False, **values: Any) -> list[str]:
