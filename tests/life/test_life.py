@@ -143,7 +143,7 @@ def moving(topologies: dict[str, Topology]) -> str:
     image = a.kubectl("get", "daemonset", "--namespace=reftopo-verify", "a", f"--output=jsonpath={IMAGE}")
     a.kubectl("cordon", "w1")
     a.kubectl("create", "deployment", "moving", f"--image={image}", "--", "/agnhost", "pause")
-    a.kubectl("rollout", "status", "deployment/moving", "--timeout=60s")
+    a.kubectl("rollout", "status", "deployment/moving", "--timeout=240s")
     a.kubectl("uncordon", "w1")
     assert a.kubectl("get", "pods", "--selector=app=moving", f"--output=jsonpath={NODE_OF}") == "w2"
     return "deployment/moving"
@@ -165,7 +165,7 @@ def test_then_it_is_ended_and_nothing_is_left_of_the_node(a: Topology, moving: s
     assert {"host.life-a", "cp1.life-a"} <= set(a.up().changed)
     assert a.members() == {"cp1": "True", "w1": "True"}
     assert a.starts("cp1") == before
-    a.kubectl("rollout", "status", moving, "--timeout=60s")
+    a.kubectl("rollout", "status", moving, "--timeout=240s")
     assert a.kubectl("get", "pods", "--all-namespaces", "--field-selector=spec.nodeName=w2", "--output=name") == ""
     assert not a.folder("w2").exists()
     assert a.container("w2") not in sh("podman", "ps", "--all", "--format={{.Names}}") + sh("ip", "netns", "list")
