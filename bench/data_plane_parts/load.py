@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import pathlib
 import subprocess
 import sys
-import time
 import typing as t
 
 from command import run
@@ -17,7 +17,6 @@ from processors import busy
 
 HERE = pathlib.Path(__file__).resolve().parent
 TRIPS = str(HERE / "round_trips.py")
-IDLE = 3.0  # seconds
 # What is measured of a path, with its unit. Of the first two more is better.
 METRICS = {
     "tcp": "Gbit/s",
@@ -28,13 +27,6 @@ METRICS = {
     "udp cpu": "s/GB",
 }
 HEADERS = 20 + 8  # bytes of IPv4 and UDP before the payload
-
-
-def idle_rate() -> float:
-    """Seconds of processors a second that the machine takes without load: the cluster, and what else runs."""
-    began, at = busy(), time.monotonic()
-    time.sleep(IDLE)
-    return (busy() - began) / (time.monotonic() - at)
 
 
 @contextlib.contextmanager
@@ -59,20 +51,8 @@ def trips_server(end: End) -> contextlib.AbstractContextManager[None]:
     return server(end, [sys.executable, "-u", TRIPS, "serve", str(PORTS["trips"])], "ready")
 
 
-def measure(ends: tuple[End, End], address: str, seconds: float, idle: float) -> dict[str, float]:
-    """Every metric of the path from the first end to an address at which the second one answers."""
-    found: dict[str, float] = {}
-    for protocol in ("tcp", "udp"):
-        rate, cpu = throughput(ends, address, protocol, seconds, idle)
-        found |= {protocol: rate, f"{protocol} cpu": cpu}
-    with trips_server(ends[1]):
-        for protocol in ("tcp", "udp"):
-            found[f"{protocol} trip"] = trips(ends[0], "ask", protocol, str(seconds), str(PORTS["trips"]), address)
-    return found
-
-
-def throughput(ends: tuple[End, End], address: str, protocol: str, seconds: float, idle: float) -> tuple[float, float]:
-    """Gbit/s that arrive, and seconds of processors for each gigabyte of them beyond what the idle machine takes.
+def throughput(protocol: str, ends: tuple[End, End], address: str, seconds: float) -> dict[str, float]:
+    """Gbit/s that arrive at an address of the second end, and seconds of all processors for each gigabyte of them.
 
     UDP is sent as fast as one process can, in packets of the sender's MTU; what is lost does not count.
     """
@@ -80,11 +60,20 @@ def throughput(ends: tuple[End, End], address: str, protocol: str, seconds: floa
     if protocol == "udp":
         load = ["--udp", "--bitrate", "0", "--length", str(mtu(ends[0]) - HEADERS)]
     with server(ends[1], ["iperf3", "--server", "--one-off", "--forceflush", "--port", port], "listening"):
-        began, at = busy(), time.monotonic()
+        began = busy()
         command = ["iperf3", "--client", address, "--port", port, "--time", f"{seconds:g}", "--json", *load]
         received = json.loads(run(ends[0].command(*command)))["end"]["sum_received"]
-        took = busy() - began - idle * (time.monotonic() - at)
-    return received["bits_per_second"] / 1e9, took / (received["bytes"] / 1e9)
+        took = busy() - began
+    return {protocol: received["bits_per_second"] / 1e9, f"{protocol} cpu": took / (received["bytes"] / 1e9)}
+
+
+def round_trip(protocol: str, ends: tuple[End, End], address: str, seconds: float) -> dict[str, float]:
+    """Microseconds of one byte there and back, the median."""
+    with trips_server(ends[1]):
+        return {f"{protocol} trip": trips(ends[0], "ask", protocol, str(seconds), str(PORTS["trips"]), address)}
+
+
+MEASURES = [functools.partial(what, protocol) for what in (throughput, round_trip) for protocol in ("tcp", "udp")]
 
 
 def trips(end: End, *words: str) -> float:
