@@ -16,9 +16,11 @@ description:
   - For a valid topology C(flannel-vxlan) it adds the group C(flannel_vxlan) with the children C(flannel_vxlan_host)
     (the machine that carries it, C(host.flannel-vxlan)) and C(flannel_vxlan_nodes), which has the children
     C(flannel_vxlan_control_plane) and C(flannel_vxlan_workers) with one host a node, such as C(w1.flannel-vxlan). Nodes
-    whose pods are made by hand are in the child C(<name>_pods).
+    whose pods are made by hand are in the child C(<name>_pods), and hosts that are there already in C(<name>_existing).
   - The group has the variables C(reftopo_topology) (the compiled topology), C(reftopo_state_dir) and
     C(reftopo_cache_dir); each node has C(reftopo_node), its own part of the compiled topology.
+  - A node whose C(provider) is V(existing) has the C(ansible_*) variables that the file says of it, and those of
+    C(host_vars) and C(group_vars) beside it; every other node is reached by keys of its own.
   - An invalid file is a warning, so that other topologies stay usable. It adds C(host.<name>) in C(<name>_host) and no
     other host. C(reftopo_topology_errors) is then a list of C(path), C(problem) and C(fix), on which playbooks stop.
   - For a node whose C(provider) is V(auto) the kernel features that it needs are tried, in namespaces that end with the
@@ -79,6 +81,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile impo
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied, occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import group_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import CONNECTION, EXISTING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
 
 # The utilities leave them None when they are not there, so that documentation works everywhere.
@@ -166,7 +169,7 @@ class InventoryModule(BaseInventoryPlugin):
     def _add_valid(self, topology: dict[str, t.Any]) -> None:
         group = self.inventory.add_group(topology["group"])
         self._add_host_of(topology["name"])
-        for child in ("host", "nodes"):
+        for child in ("host", "nodes", "existing"):
             self.inventory.add_child(group, self.inventory.add_group(f"{group}_{child}"))
         for child in ("control_plane", "workers", "pods"):
             self.inventory.add_child(f"{group}_nodes", self.inventory.add_group(f"{group}_{child}"))
@@ -186,23 +189,42 @@ class InventoryModule(BaseInventoryPlugin):
     def _add_node(self, topology: dict[str, t.Any], node: dict[str, t.Any]) -> None:
         group = topology["group"] + _ending(node)
         state = self._folders(topology["name"])["reftopo_state_dir"]
-        # Quoted twice: for the shell's rules by which Ansible splits, and for ssh, which takes a list of files.
-        known_hosts = shlex.quote(f'UserKnownHostsFile="{state}/known_hosts"')
+        connection = _as_given(node) if node["provider"] == EXISTING else _by_own_keys(node, state)
         variables = {
-            "ansible_host": node["address"],
-            "ansible_user": "root",
+            **connection,
             "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_ssh_private_key_file": f"{state}/id_ed25519",
-            "ansible_ssh_common_args": f"-o {known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
             # The default of 10 s is too short for a virtual machine that is emulated on a busy host.
             "ansible_ssh_timeout": 60,
             "reftopo_node": node,
         }
         self._populate_host_vars([f"{node['name']}.{topology['name']}"], variables, group)
+        if node["provider"] == EXISTING:
+            self.inventory.add_child(f"{topology['group']}_existing", f"{node['name']}.{topology['name']}")
 
     def _folders(self, name: str) -> dict[str, str]:
         state = os.path.join(self.get_option("state_root"), name)
         return {"reftopo_state_dir": state, "reftopo_cache_dir": self.get_option("cache_dir")}
+
+
+def _by_own_keys(node: dict[str, t.Any], state: str) -> dict[str, t.Any]:
+    """How a node that is made here is reached: with the keys of the topology's state folder alone."""
+    # Quoted twice: for the shell's rules by which Ansible splits, and for ssh, which takes a list of files.
+    known_hosts = shlex.quote(f'UserKnownHostsFile="{state}/known_hosts"')
+    return {
+        "ansible_host": node["address"],
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": f"{state}/id_ed25519",
+        "ansible_ssh_common_args": f"-o {known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
+    }
+
+
+def _as_given(node: dict[str, t.Any]) -> dict[str, t.Any]:
+    """How a host that is there already is reached: as the file says. Host variables beside the file say more."""
+    given = {key: node[key] for key in CONNECTION if key in node}
+    if "ansible_ssh_private_key_file" in given:
+        given["ansible_ssh_private_key_file"] = os.path.expanduser(given["ansible_ssh_private_key_file"])
+    variables = {"ansible_host": node["address"], "ansible_user": "root", **given}
+    return variables if variables["ansible_user"] == "root" else {**variables, "ansible_become": True}
 
 
 def _ending(node: dict[str, t.Any]) -> str:

@@ -73,7 +73,12 @@ class Recipe:
 
     def sandbox_image(self) -> str:
         """Name of the artifacts' pause image, which holds a pod's namespaces."""
-        return next(name for name in self.manifest["images"] if name.split(":")[0].endswith("/pause"))
+        return pause_image(self.manifest)
+
+
+def pause_image(manifest: t.Mapping[str, t.Any]) -> str:
+    """Name of the image of a manifest that holds a pod's namespaces."""
+    return next(name for name in manifest["images"] if name.split(":")[0].endswith("/pause"))
 
 
 def digest(value: t.Mapping[str, t.Any]) -> str:
@@ -208,11 +213,9 @@ def import_command(recipe: Recipe, rootfs: str, store: str) -> list[str]:
     return [*ISOLATED, script, rootfs + CONTAINERD, rootfs + CTR, store, *sorted(archives)]
 
 
-def sandbox_config(recipe: Recipe) -> str:
+def sandbox_config(image: str) -> str:
     """containerd's configuration of the pause image.
 
     https://github.com/containerd/containerd/blob/main/docs/cri/config.md
     """
-    return (
-        f"version = 3\n[plugins.'io.containerd.cri.v1.images'.pinned_images]\n  sandbox = '{recipe.sandbox_image()}'\n"
-    )
+    return f"version = 3\n[plugins.'io.containerd.cri.v1.images'.pinned_images]\n  sandbox = '{image}'\n"

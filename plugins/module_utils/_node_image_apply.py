@@ -73,7 +73,7 @@ class ImageBuilder:
         for command in image_commands(self.recipe, self.base, rootfs):
             self.runner.change(command)
         with open(f"{rootfs}/etc/containerd/sandbox.toml", "w", encoding="utf-8") as stream:
-            stream.write(sandbox_config(self.recipe))
+            stream.write(sandbox_config(self.recipe.sandbox_image()))
         self.cache.progress("3/3 container images of the node image")
         store = os.path.join(partial, "containerd")
         ready = self.runner.change(import_command(self.recipe, rootfs, store)).split()

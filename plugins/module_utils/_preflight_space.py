@@ -29,7 +29,8 @@ MEMORY_QEMU = 512 * MIB
 
 def resources(facts: Facts, topology: Data) -> list[Check]:
     """Disk and memory for the topology's nodes, and processors for its cluster."""
-    return [disk(facts), memory(facts, topology), *([cpus(facts)] if "cluster" in topology else [])]
+    here = [cpus(facts)] if "cluster" in topology and made(topology) else []
+    return [disk(facts), memory(facts, topology), *here]
 
 
 def disk(facts: Facts) -> Check:
@@ -43,10 +44,10 @@ def disk(facts: Facts) -> Check:
 
 
 def memory(facts: Facts, topology: Data) -> Check:
-    """Memory for the nodes that do not run yet; those that run have theirs."""
+    """Memory for the nodes that do not run yet; those that run have theirs, and so have existing hosts."""
     to_start = {
         name: _memory(node)
-        for name, node in topology["nodes"].items()
+        for name, node in made(topology).items()
         if not _runs(facts, f"reftopo.{topology['name']}.{name}", topology["name"])
     }
     needed = sum(to_start.values())
@@ -55,6 +56,11 @@ def memory(facts: Facts, topology: Data) -> Check:
     if facts.memory_available >= needed:
         return Check("memory", "nodes", found)
     return Check("memory", "nodes", found, PROBLEM, "stop what uses memory, or use fewer nodes")
+
+
+def made(topology: Data) -> dict[str, Data]:
+    """The nodes that are made on this machine."""
+    return {name: node for name, node in topology["nodes"].items() if node["provider"] != "existing"}
 
 
 def _memory(node: Data) -> int:
@@ -84,7 +90,8 @@ def subnets(facts: Facts, topology: Data) -> list[Check]:
 
 def _networks(topology: Data) -> dict[str, str]:
     """The topology's networks by their place in its file."""
-    networks = {f"segments.{name}.cidr": segment["cidr"] for name, segment in topology["segments"].items()}
+    segments = {name: one for name, one in topology["segments"].items() if one.get("kind") != "existing"}
+    networks = {f"segments.{name}.cidr": segment["cidr"] for name, segment in segments.items()}
     sections = {section: topology[section] for section in ("cluster", "pod_network") if section in topology}
     return networks | {
         f"{section}.{key}": given[key]

@@ -41,15 +41,18 @@ def inventory_variables(inventory: str, topology: str) -> Data:
 
 
 def ssh_arguments(variables: Data) -> list[str]:
-    """OpenSSH's options for a node: as Ansible's, but never asking, and one connection for the whole run.
+    """OpenSSH's options for a machine: as Ansible's, but never asking, and one connection for the whole run.
 
     The connection's socket is in the topology's state folder, unless its path were longer than the kernel allows.
     """
     socket = f"{variables['reftopo_state_dir']}/.{variables['ansible_host']}"
     shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={socket}"]
+    # A host that is there already may be reached by what ssh itself knows.
+    key, port = variables.get("ansible_ssh_private_key_file"), variables.get("ansible_port")
     return [
-        *("-i", variables["ansible_ssh_private_key_file"]),
-        *shlex.split(variables["ansible_ssh_common_args"]),
+        *(("-i", key) if key else ()),
+        *(("-o", f"Port={port}") if port else ()),
+        *shlex.split(variables.get("ansible_ssh_common_args", "")),
         *("-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-o", "LogLevel=ERROR"),
         *(shared if len(socket) <= LONGEST_SOCKET else ()),
     ]
@@ -58,8 +61,9 @@ def ssh_arguments(variables: Data) -> list[str]:
 def node_machine(name: str, variables: Data) -> Machine:
     """A node, by SSH."""
     arguments, address = ssh_arguments(variables), f"{variables['ansible_user']}@{variables['ansible_host']}"
-    host = testinfra.get_host(f"ssh://{address}", ssh_extra_args=shlex.join(arguments), controlpersist=0)
-    return Machine(name, host, ("ssh", *arguments, address))
+    sudo = bool(variables.get("ansible_become"))
+    host = testinfra.get_host(f"ssh://{address}", ssh_extra_args=shlex.join(arguments), controlpersist=0, sudo=sudo)
+    return Machine(name, host, ("ssh", *arguments, address), sudo)
 
 
 def host_machine() -> Machine:

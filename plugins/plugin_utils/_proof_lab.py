@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
+import shlex
 import subprocess
 import tempfile
 import threading
@@ -26,11 +27,15 @@ T = t.TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """A node or the host. host is testinfra's; prefix goes before a command that is held: an SSH client or nothing."""
+    """A node or the host. host is testinfra's; prefix goes before a command that is held: an SSH client or nothing.
+
+    sudo says whether a user who is not root becomes root at the other end of that client.
+    """
 
     name: str
     host: t.Any
     prefix: tuple[str, ...]
+    sudo: bool = False
 
     def run(self, command: str) -> str:
         """A command's standard output."""
@@ -46,6 +51,7 @@ class Machine:
     @contextlib.contextmanager
     def held(self, command: str, ready: str) -> t.Iterator[Held]:
         """Run a command as long as the block runs. It says `ready` on standard error and ends when its input closes."""
+        command = f"sudo -n sh -c {shlex.quote(command)}" if self.sudo else command
         with (
             tempfile.TemporaryFile() as output,
             subprocess.Popen(

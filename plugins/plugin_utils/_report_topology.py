@@ -80,7 +80,7 @@ def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
     bridge = _bridge(network, pods) if network else _own_bridge(node, topology)
     reflects = node["name"] in network.get("cni", {}).get("route_reflectors", {}).get("nodes", ())
     kind = "reflector" if reflects else node.get("role", "node")
-    kind += ", VM" if node.get("provider") == "vm" else ""
+    kind += {"vm": ", VM", "existing": ", existing host"}.get(node.get("provider", ""), "")
     return Machine(node["name"], kind, [*node["interfaces"].items()], pods, bridge, device)
 
 
@@ -149,6 +149,8 @@ def _segment_words(name: str, segment: Data) -> str:
 def _medium(segment: Data) -> str:
     if "bridges" in segment:
         return ", ".join(f"bridge {bridge} in {machine}" for machine, bridge in segment["bridges"].items())
+    if segment["kind"] == "existing":
+        return "existing network"
     return "veth pair" if segment["kind"] == "veth" else f"bridge {segment['bridge']} {segment['gateway']}"
 
 

@@ -27,9 +27,10 @@ FIRST = {"bridges": 1, "nodes": 11, "namespaces": 201}
 def gateway(segment: dict[str, t.Any], inside: t.Mapping[str, Interface]) -> str | None:
     """The host's own address on a segment's bridge: the first one unless the file names another.
 
-    A segment without a bridge on the host, a wire or one with bridges `inside` of namespaces, has none.
+    A segment without a bridge on the host has none: a wire, a network that is there already, or one with bridges
+    `inside` of namespaces.
     """
-    if segment.get("kind") == "veth" or inside:
+    if segment.get("kind") in ("existing", "veth") or inside:
         return None
     return segment.get("gateway") or str(netaddr.IPNetwork(segment["cidr"])[1])
 

@@ -38,7 +38,8 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import
     netns_name,
     port_name,
 )
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_needs import needs
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_needs import existing_needs, needs
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import CONNECTION, EXISTING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment
 
 try:
@@ -82,6 +83,9 @@ def compile_topology(topology: Data) -> Data:
     compiled["checks"] = {key: _check(check, state, compiled) for key, check in topology["checks"].items()}
     compiled["link_state"] = state
     compiled["needs"] = needs(compiled)
+    for node in compiled["nodes"].values():
+        if node["provider"] == EXISTING:
+            node["needs"] = existing_needs(compiled, node)
     return compiled
 
 
@@ -89,7 +93,7 @@ def _segment(topology: str, name: str, segment: Data, inside: dict[str, Interfac
     common = {key: segment[key] for key in ("kind", "cidr", "mtu", "router") if key in segment}
     if inside:
         return {**common, "bridges": {machine: bridge.name for machine, bridge in inside.items()}}
-    if segment["kind"] == "veth":
+    if segment["kind"] in (EXISTING, "veth"):
         return common
     return {**common, "bridge": link_name(topology, name), "gateway": gateway(segment, inside)}
 
@@ -112,10 +116,17 @@ def _machines(topology: Data, inside: dict[str, dict[str, Interface]]) -> Data:
             "segment": interface.segment,
             **_plug(topology, interface, inside.get(interface.segment, {})),
             "address": f"{address}/{netaddr.IPNetwork(segment['cidr']).prefixlen}",
-            "mac": (interface.mac or mac_address(topology["name"], interface.machine, interface.name)).lower(),
+            **_mac(topology, interface),
             "mtu": segment["mtu"],
         }
     return machines
+
+
+def _mac(topology: Data, interface: Interface) -> Data:
+    """The MAC address of an interface that is made here."""
+    if topology["segments"][interface.segment]["kind"] == EXISTING:
+        return {}
+    return {"mac": (interface.mac or mac_address(topology["name"], interface.machine, interface.name)).lower()}
 
 
 def _router(first: Interface, joins: dict[str, Interface], addresses: dict[Interface, str]) -> Data:
@@ -130,7 +141,7 @@ def _plug(topology: Data, interface: Interface, inside: dict[str, Interface]) ->
         return {"kind": "bridge"}
     if inside:
         return {"at": interface.at or next(iter(inside)), "peer": port_name(interface.machine, interface.name)}
-    if topology["segments"][interface.segment]["kind"] == "veth":
+    if topology["segments"][interface.segment]["kind"] in (EXISTING, "veth"):
         return {}
     return {"peer": link_name(topology["name"], interface.machine, interface.name)}
 
@@ -141,7 +152,7 @@ def _namespace(topology: str, name: str, given: Data) -> Data:
 
 
 def _node(topology: Data, name: str, node: Data) -> Data:
-    given = {key: node[key] for key in ("role", "cni", "pods", "provider_why") if key in node}
+    given = {key: node[key] for key in ("role", "cni", "pods", "provider_why", *CONNECTION) if key in node}
     if "pod_network" in topology:
         given["cni"] = FLANNEL_PODS
     if "cluster" in topology:

@@ -21,7 +21,7 @@ Data = dict[str, t.Any]
 def needs(compiled: Data) -> list[str]:
     """The kernel features that preflight must try on this host; what runs in virtual machines needs their kernel."""
     features = {"netns", "veth"} if compiled["link_state"]["namespaces"] else set()
-    features |= {segment["kind"] for segment in compiled["segments"].values()}
+    features |= {segment["kind"] for segment in compiled["segments"].values()} - {"existing"}
     features |= {"tun" for node in compiled["nodes"].values() if node["provider"] == "vm"}  # a tap is tun's other mode
     links = [link for body in compiled["link_state"]["namespaces"].values() for link in body["links"].values()]
     # What is not valid comes by here as well: link_state itself tells what is wrong with it.
@@ -30,6 +30,11 @@ def needs(compiled: Data) -> list[str]:
         features.add("nftables")
     here = [node for node in compiled["nodes"].values() if node["provider"] == "container"]
     return sorted(features.union(*(node_needs(compiled, node) for node in here)))
+
+
+def existing_needs(compiled: Data, node: Data) -> list[str]:
+    """What must be tried on a host that is there already: its pods' links and networks are made there."""
+    return sorted({"bridge", "netns", "veth"} | node_needs(compiled, node))
 
 
 def node_needs(topology: Data, node: Data) -> set[str]:

@@ -39,7 +39,7 @@ def segment_problems(topology: Data) -> t.Iterator[Problem]:
         yield from _bridge_problems(f"segments.{name}", segment or {}, ends, inside.get(name, {}))
         if segment and segment.get("kind") == "veth":
             yield from _wire_problems(f"segments.{name}", segment, ends)
-        elif segment and segment.get("cidr"):
+        elif segment and segment.get("cidr") and segment.get("kind") != "existing":
             network = netaddr.IPNetwork(segment["cidr"])
             yield from _size_problems(f"segments.{name}.cidr", network, len(ends))
             if network.prefixlen <= LONGEST_PREFIX and segment.get("gateway"):

@@ -40,13 +40,13 @@ def network_problems(topology: Data, host: t.Sequence[Occupied]) -> t.Iterator[P
         except (netaddr.AddrFormatError, ValueError):
             yield Problem(path, f"{subnet!r} is not a network", "write an address, a slash and a prefix length")
     segments = in_order(topology.get("segments"))
-    wires = {f"segments.{name}.cidr" for name, segment in segments if (segment or {}).get("kind") == "veth"}
+    elsewhere = {f"segments.{name}.cidr" for name, one in segments if (one or {}).get("kind") in ("existing", "veth")}
     for path, network in networks.items():
         if network.ip != network.network:
             what = f"{network} has bits set behind the prefix"
             yield Problem(path, what, f"write {network.cidr} for the network or lengthen the prefix")
-        # No address of a wire is on this host.
-        yield from _foreign_overlap(path, network, () if path in wires else host)
+        # No address of a wire is on this host, and it may well be in a network that is there already.
+        yield from _foreign_overlap(path, network, () if path in elsewhere else host)
     for (first, one), (second, other) in itertools.combinations(networks.items(), 2):
         if _overlap(one, other):
             # kube-proxy drops what goes to a service address that is none: an underlay in there is cut off.

@@ -18,6 +18,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem impo
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_provider import Lacking, choose
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_checks import check_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_cluster import cluster_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import existing_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_interfaces import (
     interface_problems,
     segment_problems,
@@ -54,6 +55,7 @@ def validate(
         *network_problems(topology, host),
         *segment_problems(topology),
         *interface_problems(topology),
+        *existing_problems(topology),
         *pod_problems(topology),
         *cluster_problems(topology),
         *dns_problems(topology),

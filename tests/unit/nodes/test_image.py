@@ -151,7 +151,7 @@ def test_import_command_names_every_archive_once() -> None:
 
 
 def test_the_sandbox_image_is_the_artifacts_own() -> None:
-    assert "sandbox = 'registry.k8s.io/pause:3.10.1'" in node_image.sandbox_config(RECIPE)
+    assert "sandbox = 'registry.k8s.io/pause:3.10.1'" in node_image.sandbox_config(RECIPE.sandbox_image())
 
 
 def test_a_complete_manifest_has_no_problems() -> None:

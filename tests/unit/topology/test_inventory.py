@@ -23,6 +23,28 @@ INVALID = (
     VALID.replace("t-pair", "t-broken").replace("198.18.77.0/24", "127.0.7.0/24").replace("role: worker", "role: hand")
 )
 
+THERE = """\
+name: t-there
+description: Two hosts that are there already.
+segments:
+  office: {kind: existing, cidr: 192.168.50.0/24}
+nodes:
+  n1: {role: control-plane, provider: existing, segment: office, address: 192.168.50.11}
+  n2:
+    role: worker
+    provider: existing
+    segment: office
+    address: 192.168.50.12
+    ansible_host: n2.example.org
+    ansible_port: 2222
+    ansible_user: admin
+    ansible_ssh_private_key_file: ~/.ssh/key
+cluster:
+  kubernetes: v1.37.2
+  pod_cidr: 198.18.64.0/20
+  service_cidr: 198.18.80.0/20
+  cni: {name: flannel, backend: vxlan}
+"""
 BARE = """
 name: t-bare
 description: One node has a pod.
@@ -73,7 +95,7 @@ def listed(inventory):
 def test_groups_and_hosts(listed):
     data = listed(t_pair=VALID)
     members = {name: {*group.get("children", []), *group.get("hosts", [])} for name, group in data.items()}
-    assert members["t_pair"] == {"t_pair_host", "t_pair_nodes"}
+    assert members["t_pair"] == {"t_pair_host", "t_pair_nodes", "t_pair_existing"}
     assert members["t_pair_host"] == {"host.t-pair"}
     assert members["t_pair_nodes"] == {"t_pair_control_plane", "t_pair_workers", "t_pair_pods"}
     assert members["t_pair_control_plane"] == {"n1.t-pair"}
@@ -85,6 +107,30 @@ def test_nodes_without_a_role(listed):
     data = listed(t_bare=BARE)
     assert data["t_bare_pods"]["hosts"] == ["n1.t-bare"]
     assert data["t_bare_nodes"]["hosts"] == ["n2.t-bare"]
+
+
+def test_hosts_that_are_there_already(listed, tmp_path):
+    data = listed(t_there=THERE)
+    assert data["t_there_existing"]["hosts"] == ["n1.t-there", "n2.t-there"]
+    assert data["t_there_control_plane"]["hosts"] == ["n1.t-there"]
+    hosts = data["_meta"]["hostvars"]
+    given = {
+        name: {key: value for key, value in variables.items() if key.startswith("ansible_") and value != {}}
+        for name, variables in hosts.items()
+        if name != "host.t-there"
+    }
+    common = {"ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_timeout": 60}
+    assert given == {
+        "n1.t-there": {**common, "ansible_host": "192.168.50.11", "ansible_user": "root"},
+        "n2.t-there": {
+            **common,
+            "ansible_host": "n2.example.org",
+            "ansible_port": 2222,
+            "ansible_user": "admin",
+            "ansible_ssh_private_key_file": f"{tmp_path}/.ssh/key",
+            "ansible_become": True,
+        },
+    }
 
 
 def test_variables_of_a_node(listed, tmp_path):

@@ -8,6 +8,7 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
 
 
@@ -126,3 +127,29 @@ def test_a_node_without_a_cluster_needs_what_its_plugins_masquerade_by(root):
     assert problems == []
     whys = {node["provider_why"] for node in topology["nodes"].values()}
     assert whys == {"this machine's kernel lacks nftables (none)"}
+
+
+def test_a_host_that_is_there_already_needs_nothing_of_this_machine(flannel_vxlan):
+    topology = yaml.safe_load(flannel_vxlan)
+    topology["segments"] = {"office": {"kind": "existing", "cidr": "192.168.50.0/24", "mtu": 1400}}
+    topology["namespaces"] = {}
+    topology["checks"] = {"pods": {"from": "pods", "to": "pods"}}
+    for number, node in enumerate(topology["nodes"].values(), 11):
+        node.pop("address", None)
+        interface = {"segment": "office", "address": f"192.168.50.{number}"}
+        node.update({"provider": "existing", "interfaces": {"ens3": interface}})
+        del node["segment"]
+    topology["nodes"]["w1"]["ansible_user"] = "admin"
+    office = [Occupied("192.168.50.0/24", "this host's address on eth0")]
+    valid, problems = validate(yaml.safe_dump(topology), "flannel-vxlan", office)
+    assert problems == []  # the network is the one that this machine is in
+    result = compile_topology(valid)
+    assert result["segments"] == {"office": {"kind": "existing", "cidr": "192.168.50.0/24", "mtu": 1400}}
+    assert result["nodes"]["w1"]["ansible_user"] == "admin"
+    assert result["nodes"]["w1"]["interfaces"] == {
+        "ens3": {"segment": "office", "address": "192.168.50.12/24", "mtu": 1400}
+    }
+    assert result["nodes"]["w1"]["needs"] == ["bridge", "netns", "nftables", "veth", "vxlan"]
+    assert result["cluster"]["cni"]["mtu"] == 1350
+    assert result["needs"] == []
+    assert {key: result["link_state"][key] for key in ("links", "namespaces")} == {"links": {}, "namespaces": {}}

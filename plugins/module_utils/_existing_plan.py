@@ -1,0 +1,187 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be done to make a node of a host that is there already, or to take that back: facts in, steps out.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import (
+    CONTAINERD,
+    FOLDERS,
+    TRACES,
+    UNITS,
+    Desired,
+    Observed,
+    Source,
+    Step,
+)
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import RECORD, Record
+
+KUBEADM, KUBELET = "/usr/bin/kubeadm", "/usr/bin/kubelet"
+# What containerd reads once, when it starts.
+OF_CONTAINERD = ("/usr/bin/containerd", "/etc/containerd/", f"{UNITS}/containerd", f"{UNITS}/node-setup")
+OF_KUBELET = (KUBELET, f"{UNITS}/kubelet")
+# Where mounts are those of containers, of the kubelet or of node-setup.
+MOUNTS = (*FOLDERS, "/proc/sys", "/run/netns")
+BRIDGE_MODULE = "br_netfilter"
+
+
+def record_of(observed: Observed, desired: Desired) -> Record:
+    """The record with which the desired can be put there: all of it that is not there yet, or is by an earlier run."""
+    old = observed.record or Record(desired.owner, observed.now)
+    files = {path: tuple(digests) for path, digests in old.files.items()}
+    for path in to_write(observed, desired):
+        files[path] = tuple(dict.fromkeys((*files.get(path, ()), desired.files[path].sha256)))
+    made = {folder for path in files for folder in parents(path)} - observed.folders - set(FOLDERS)
+    return dataclasses.replace(
+        old,
+        files=files,
+        folders=tuple(sorted({*old.folders, *made})),
+        packages=tuple(sorted({*old.packages, *to_install(observed)})),
+        units=tuple(sorted({*old.units, *desired.units})),
+        links=tuple(sorted({*old.links, *desired.links})),
+    )
+
+
+def parents(path: str) -> t.Iterator[str]:
+    """The folders that a file is in, without /."""
+    while (path := os.path.dirname(path)) != "/":
+        yield path
+
+
+def below(path: str, folders: t.Iterable[str]) -> bool:
+    """Whether it is one of the folders or in one."""
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def to_write(observed: Observed, desired: Desired) -> list[str]:
+    """The files whose content is not there."""
+    return [path for path, source in sorted(desired.files.items()) if observed.digests.get(path) != source.sha256]
+
+
+def to_import(observed: Observed, desired: Desired) -> list[str]:
+    """The images that containerd has not, or has of another archive. One that is stopped has what is recorded."""
+    known = observed.record.images if observed.record else {}
+    there = known if observed.images is None else observed.images
+    return [name for name, one in sorted(desired.images.items()) if name not in there or known.get(name) != one.sha256]
+
+
+def to_install(observed: Observed) -> list[str]:
+    """All packages that would be installed, dependencies among them."""
+    return [line.split()[1] for line in observed.simulated if line.startswith("Inst ")]
+
+
+def lacking(observed: Observed, desired: Desired) -> list[Source]:
+    """The contents that have to be brought to the host."""
+    wanted = [desired.files[path] for path in to_write(observed, desired)]
+    return wanted + [desired.images[name] for name in to_import(observed, desired)]
+
+
+def plan_present(observed: Observed, desired: Desired) -> list[Step]:
+    """The steps that make a node of the host; empty when nothing is to do."""
+    written, packages = to_write(observed, desired), to_install(observed)
+    steps = [] if record_of(observed, desired) == observed.record else [Step("record", RECORD)]
+    steps += [Step("install", " ".join(sorted(packages)))] if packages else []
+    steps += [Step("write", path) for path in written]
+    steps += [Step("reload", "systemd")] if any(path.startswith(f"{UNITS}/") for path in written) else []
+    steps += [Step("enable", name) for name in sorted(desired.units) if name not in observed.units]
+    if CONTAINERD not in observed.active:
+        steps.append(Step("start", CONTAINERD))
+    elif any(path.startswith(OF_CONTAINERD) for path in written):
+        steps.append(Step("restart", CONTAINERD))
+    steps += [Step("import", name) for name in to_import(observed, desired)]
+    # One that does not run yet is started by kubeadm.
+    if "kubelet.service" in observed.active and any(path.startswith(OF_KUBELET) for path in written):
+        steps.append(Step("restart", "kubelet.service"))
+    return steps
+
+
+def plan_absent(observed: Observed) -> list[Step]:
+    """The steps that take back what the record says; empty where there is none."""
+    record = observed.record
+    if record is None:
+        return []
+    steps = [Step("reset", KUBEADM)] if KUBEADM in observed.digests and "/var/lib/kubelet" in observed.full else []
+    running = (name for name in sorted(record.units, reverse=True) if name in observed.active)
+    steps += [Step("stop", name) for name in running]
+    steps += [Step("disable", name) for name in record.units if name in observed.units]
+    return [
+        *steps,
+        *_kernel_steps(observed, record),
+        *_file_steps(observed, record),
+        *_package_steps(observed, record),
+        *_setting_steps(observed, record),
+        Step("forget", RECORD),
+    ]
+
+
+def kept(observed: Observed) -> list[str]:
+    """What was put there and stays, because it is not only ours any more: one sentence each."""
+    if observed.record is None:
+        return []
+    told = [f"{path} stays: somebody changed what was put there" for path in _changed(observed, observed.record)]
+    foreign = sorted(observed.purged - set(observed.record.packages))
+    if foreign:
+        told.append(f"the packages {' '.join(_added(observed))} stay: {' '.join(foreign)} would go with them")
+    return told
+
+
+def _kernel_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
+    """Mounts, the deepest and latest first, then links and rules."""
+    for path in sorted(set(observed.now.mounts) - set(record.before.mounts), reverse=True):
+        if below(path, MOUNTS):
+            yield Step("unmount", path)
+    if observed.now.shared and not record.before.shared:
+        yield Step("unshare", "/")
+    yield from (Step("unlink", name) for name in record.links if name in observed.links)
+    yield from (Step("nft", command) for command in observed.rules)
+
+
+def _file_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
+    changed = _changed(observed, record)
+    files = [path for path in record.files if path in observed.digests and not below(path, FOLDERS)]
+    yield from (Step("remove", path) for path in files if path not in changed)
+    if any(path.startswith(f"{UNITS}/") for path in files):
+        yield Step("reload", "systemd")
+    for path in (*FOLDERS, *TRACES):
+        if path in observed.now.paths and path not in record.before.paths:
+            yield Step("clear", path)
+        elif path in observed.full and path in FOLDERS:
+            yield Step("empty", path)
+    # The folder of a file that stays is not empty, and stays with it.
+    yield from (Step("rmdir", path) for path in sorted(record.folders, reverse=True) if path in observed.folders)
+
+
+def _changed(observed: Observed, record: Record) -> list[str]:
+    """The files that hold something else than what was put there."""
+    mine = {path: digests for path, digests in record.files.items() if not below(path, FOLDERS)}
+    return [
+        path
+        for path, digests in sorted(mine.items())
+        if path in observed.digests and observed.digests[path] not in digests
+    ]
+
+
+def _added(observed: Observed) -> list[str]:
+    record = observed.record
+    return sorted(observed.packages & set(record.packages)) if record else []
+
+
+def _package_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
+    added = _added(observed)
+    if added and observed.purged <= set(record.packages):
+        yield Step("purge", " ".join(added))
+
+
+def _setting_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
+    if BRIDGE_MODULE in observed.now.modules and BRIDGE_MODULE not in record.before.modules:
+        yield Step("unload", BRIDGE_MODULE)
+    for name, value in record.before.sysctls.items():
+        if observed.now.sysctls.get(name, value) != value:
+            yield Step("set", f"{name}={value}")

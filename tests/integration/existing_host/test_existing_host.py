@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two hosts become a cluster and are as before again: the whole way of a user, once."""
+
+from __future__ import annotations
+
+import stat
+
+RECORD = "/var/lib/reftopo/existing.json"
+# What each has of its own, that a node would have, too, or would change: a package, a setting, a folder.
+FURNISH = {
+    "cp1": "apt-get -qq install --yes ethtool && sysctl -qw net.ipv4.ip_forward=0",
+    "w1": "sysctl -qw net.ipv4.ip_forward=1 && mkdir -p /opt/cni",
+}
+OWN_TABLE = "nft 'table inet t-mine { chain input { type filter hook input priority 10; tcp dport 9 drop; }; }'"
+FOREIGN = "mkdir -p /etc/cni/net.d && touch /etc/cni/net.d/87-podman.conflist"
+
+
+def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
+    for name, words in FURNISH.items():
+        hosts.ssh(name, f"dpkg --purge ethtool && apt-get -qq update && {words} && {OWN_TABLE}")
+    before = {name: hosts.snapshot(name) for name in FURNISH}
+
+    # The control of the refusal: what is of somebody else, and a port in use, on two hosts at once.
+    hosts.ssh("w1", FOREIGN)
+    hosts.ssh("cp1", "systemd-run --quiet --unit=t-port python3 -m http.server 10250")
+    refused = hosts.play("up")
+    assert refused.returncode != 0
+    assert "/etc/cni: not empty" in refused.stdout
+    assert "tcp 10250: somebody listens there already" in refused.stdout
+    hosts.ssh("w1", "rm -r /etc/cni")
+    hosts.ssh("cp1", "systemctl stop t-port")
+    assert hosts.changes(before) == [], "a refused host is not touched"
+
+    built = hosts.play("up")
+    assert built.returncode == 0, built.stdout[-6000:] + built.stderr[-2000:]
+    record = hosts.ssh("w1", f"stat -c %a {RECORD}").strip()
+    assert int(record, 8) == stat.S_IRUSR | stat.S_IWUSR
+    # The control of the comparison: it sees a node.
+    changed = hosts.changes({"w1": before["w1"]})
+    for one in ("files: + /usr/bin/kubelet", "packages: + ethtool", "nft: + table ip kube-proxy", "links: + flannel.1"):
+        assert any(one in line for line in changed), one
+
+    again = hosts.play("build", "--check", "--diff")
+    assert again.returncode == 0, again.stdout[-4000:]
+    assert "changed=0" in again.stdout
+    assert not [line for line in again.stdout.splitlines() if "changed=" in line and "changed=0" not in line]
+
+    gone = hosts.play("destroy")
+    assert gone.returncode == 0, gone.stdout[-4000:] + gone.stderr[-2000:]
+    assert hosts.changes(before) == []
+    assert not (hosts.folder / "state" / "t-existing").exists()
