@@ -147,7 +147,7 @@ class Applier:
         self._command("systemctl", "disable", "--quiet", unit)
 
     def _unmount(self, path: str) -> None:
-        if path in mounts():
+        while path in mounts():  # one may be on another
             self._command("umount", path)
 
     def _unshare(self, path: str) -> None:

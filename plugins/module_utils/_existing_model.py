@@ -37,7 +37,7 @@ FOLDERS = (
     "/var/log/pods",
 )
 # What their tools write where others may have written before: it goes only where it was not there.
-TRACES = ("/root/.kube", "/run/xtables.lock", "/var/lib/calico")
+TRACES = ("/root/.kube", "/run/xtables.lock")
 # Settings that are written: by node-setup, by the kubelet (pkg/kubelet/cm/container_manager_linux.go,
 # setupKernelTunables) and by kube-proxy (cmd/kube-proxy/app/conntrack.go; pkg/proxy/nftables/proxier.go).
 SYSCTLS = (
