@@ -169,7 +169,7 @@ def _purged(run: Run, record: Record | None, packages: frozenset[str]) -> frozen
 
 
 def _facts(run: Run, apt: str, needs: t.Iterable[str]) -> Facts:
-    interfaces = json.loads(_output(run, ["ip", "-j", "-4", "address"]))
+    interfaces = [one for one in json.loads(_output(run, ["ip", "-j", "-4", "address"])) if one]
     route_list = json.loads(_output(run, ["ip", "-j", "-4", "route", "show", "table", "all"]) or "[]")
     room = os.statvfs("/var/lib")
     return Facts(

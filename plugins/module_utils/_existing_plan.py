@@ -38,7 +38,7 @@ def record_of(observed: Observed, desired: Desired) -> Record:
     files = {path: tuple(digests) for path, digests in old.files.items()}
     for path in to_write(observed, desired):
         files[path] = tuple(dict.fromkeys((*files.get(path, ()), desired.files[path].sha256)))
-    made = {folder for path in files for folder in parents(path)} - observed.folders - set(FOLDERS)
+    made = {folder for path in files for folder in parents(path) if not below(folder, FOLDERS)} - observed.folders
     return dataclasses.replace(
         old,
         files=files,

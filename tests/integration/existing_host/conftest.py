@@ -179,7 +179,8 @@ class Hosts:
     def write_inventory(self) -> None:
         """The topology's file, and how its hosts are reached, as a user has them."""
         folder = self.folder / "inventories" / TOPOLOGY
-        (folder / "group_vars").mkdir(parents=True)
+        folder.mkdir(parents=True)
+        (folder.parent / "group_vars").mkdir()
         keys = self.folder / "keys"
         nodes = {
             name: {
@@ -218,7 +219,7 @@ class Hosts:
         (folder / "topology.yml").write_text(yaml.safe_dump(topology, sort_keys=False))
         options = f"-o UserKnownHostsFile={keys}/known_hosts -o IdentitiesOnly=yes"
         group = {"ansible_ssh_common_args": options}
-        (folder / "group_vars" / "t_existing_existing.yml").write_text(yaml.safe_dump(group))
+        (folder.parent / "group_vars" / "t_existing_existing.yml").write_text(yaml.safe_dump(group))
 
 
 def _namespace(name: str, address: str) -> None:

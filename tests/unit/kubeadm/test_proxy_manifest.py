@@ -20,11 +20,11 @@ def rendered(modes, providers=None, **cluster):
     """The manifest's text for nodes with these modes; nodes are containers unless it is said."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, autoescape=False)
     environment.filters["hash"] = lambda text, kind: hashlib.new(kind, text.encode()).hexdigest()
-    nodes = {node: {"provider": "container", **({"provider": providers[node]} if providers else {})} for node in modes}
+    containers = [node for node in modes if (providers or {}).get(node, "container") == "container"]
     usual = {"proxy_mode": "nftables", "control_plane": ["cp1"], "endpoint": "192.0.2.1:6443", "kubernetes": "v1.0.0"}
     settings = {**usual, "pod_cidr": "10.0.0.0/16", "proxy_modes": modes, **cluster}
     template = environment.get_template("kube-proxy.yaml.j2")
-    return template.render(kubernetes_cluster=settings, reftopo_topology={"nodes": nodes})
+    return template.render(kubernetes_cluster=settings, __kubernetes_containers=containers)
 
 
 def one(text, kind):
