@@ -26,7 +26,13 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_observe impo
     mounts,
     sysctl_file,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import FOLDER, RECORD, ExistingError, Record
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import (
+    FOLDER,
+    NEW,
+    RECORD,
+    ExistingError,
+    Record,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 
 NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -85,7 +91,7 @@ class Applier:
         """The content comes whole or not at all, and is what it should be."""
         source = t.cast(Desired, self._desired).files[path]
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        new = f"{path}.new"
+        new = path + NEW
         shutil.copyfile(self._brought(source.sha256), new)
         os.chmod(new, source.mode)
         os.replace(new, path)
@@ -190,7 +196,10 @@ class Applier:
                 stream.write(value)
 
     def _forget(self, path: str) -> None:
-        os.remove(path)
+        """First what a run left that was killed while it wrote the record."""
+        for one in (path + NEW, path):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(one)
         self._rmdir(FOLDER)
 
 

@@ -27,6 +27,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import parents
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import (
+    NEW,
     RECORD,
     Before,
     ExistingError,
@@ -61,7 +62,8 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
     if lacks := _lacks():
         return Observed(record=record, facts=Facts(lacks=lacks))
     ruleset = json.loads(_output(run, ["nft", "-j", "list", "ruleset"]) or "{}") if shutil.which("nft") else {}
-    paths = {*(record.files if record else ()), *(desired.files if desired else ())}
+    recorded = record.files if record else ()
+    paths = {*recorded, *(path + NEW for path in recorded), *(desired.files if desired else ())}
     folders = {folder for path in paths for folder in parents(path)} | set(record.folders if record else ())
     units = {*(record.units if record else ()), *(desired.units if desired else ())}
     packages = installed(_output(run, ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n"]))

@@ -21,7 +21,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import
     Source,
     Step,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import RECORD, Record
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import NEW, RECORD, Record
 
 KUBEADM, KUBELET = "/usr/bin/kubeadm", "/usr/bin/kubelet"
 # What containerd reads once, when it starts.
@@ -147,6 +147,7 @@ def _file_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
     changed = _changed(observed, record)
     files = [path for path in record.files if path in observed.digests and not below(path, FOLDERS)]
     yield from (Step("remove", path) for path in files if path not in changed)
+    yield from (Step("remove", path + NEW) for path in record.files if path + NEW in observed.digests)
     if any(path.startswith(f"{UNITS}/") for path in files):
         yield Step("reload", "systemd")
     for path in (*FOLDERS, *TRACES):

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 FOLDER = "/var/lib/reftopo"
 RECORD = f"{FOLDER}/existing.json"
+NEW = ".new"  # what a file is called until it is whole; `write_whole` calls it so
 
 Data = dict[str, t.Any]
 

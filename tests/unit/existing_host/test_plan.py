@@ -167,6 +167,12 @@ def test_a_file_that_somebody_changed_stays(node):
     assert kept(changed) == [f"{PROGRAM} stays: somebody changed what was put there"]
 
 
+def test_what_a_killed_run_was_writing_goes_too(node):
+    half = dataclasses.replace(node, digests={**node.digests, f"{PROGRAM}.new": "half"})
+    assert f"remove {PROGRAM}.new" in told(plan_absent(half))
+    assert kept(half) == []
+
+
 def test_packages_that_others_need_by_now_stay(node):
     needed = dataclasses.replace(node, purged=frozenset({"conntrack", "firewalld"}))
     assert "purge conntrack" not in told(plan_absent(needed))
