@@ -25,7 +25,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import
     Facts,
     Observed,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import parents
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import parents, services
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import (
     NEW,
     RECORD,
@@ -65,7 +65,7 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
     recorded = record.files if record else ()
     paths = {*recorded, *(path + NEW for path in recorded), *(desired.files if desired else ())}
     folders = {folder for path in paths for folder in parents(path)} | set(record.folders if record else ())
-    units = {*(record.units if record else ()), *(desired.units if desired else ())}
+    units = {*(services(record) if record else ()), *(desired.units if desired else ())}
     packages = installed(_output(run, ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n"]))
     active = frozenset(name for name in units if run(["systemctl", "is-active", "--quiet", name])[0] == 0)
     simulated, apt = _simulated(run, desired, packages)

@@ -102,14 +102,19 @@ def plan_present(observed: Observed, desired: Desired) -> list[Step]:
     return steps
 
 
+def services(record: Record) -> list[str]:
+    """The recorded units in the order in which they end: the kubelet before containerd, and what they need last."""
+    files = (os.path.basename(path) for path in record.files if os.path.dirname(path) == UNITS)
+    return list(dict.fromkeys([*sorted(record.units, reverse=True), *sorted(files)]))
+
+
 def plan_absent(observed: Observed) -> list[Step]:
     """The steps that take back what the record says; empty where there is none."""
     record = observed.record
     if record is None:
         return []
     steps = [Step("reset", KUBEADM)] if KUBEADM in observed.digests and "/var/lib/kubelet" in observed.full else []
-    running = (name for name in sorted(record.units, reverse=True) if name in observed.active)
-    steps += [Step("stop", name) for name in running]
+    steps += [Step("stop", name) for name in services(record) if name in observed.active]
     steps += [Step("disable", name) for name in record.units if name in observed.units]
     return [
         *steps,

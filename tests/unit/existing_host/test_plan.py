@@ -140,6 +140,18 @@ def test_a_node_is_taken_back_in_this_order(node):
     assert kept(node) == []
 
 
+def test_what_containerd_needs_ends_last(node, record):
+    files = {**record.files, "/etc/systemd/system/node-setup.service": ("n1",)}
+    active = node.active | {"node-setup.service"}
+    steps = told(plan_absent(dataclasses.replace(node, record=dataclasses.replace(record, files=files), active=active)))
+    assert [step for step in steps if step.startswith("stop")] == [
+        "stop kubelet.service",
+        "stop containerd.service",
+        "stop node-setup.service",
+    ]
+    assert "disable node-setup.service" not in steps
+
+
 def test_nothing_is_taken_back_where_nothing_was_put(fresh):
     assert plan_absent(fresh) == []
     assert kept(fresh) == []
