@@ -16,7 +16,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import CONTAINERD, Desired, Step
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Desired, Step
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_observe import (
     CTR,
     INSTALL,
@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_observe impo
     Run,
     digest,
     mounts,
+    pod_groups,
     sysctl_file,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import (
@@ -36,8 +37,6 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_record impor
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 
 NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive"}
-CONTROL_GROUPS = "/sys/fs/cgroup"
-PODS = ("kubepods", "kubepods.slice")  # the control group of all pods, by cgroupfs and by systemd
 GONE = (FileNotFoundError, ProcessLookupError)  # what ended or was removed meanwhile
 PATIENCE, POLL_INTERVAL = 20, 0.2  # seconds that killed processes may take, and between two looks
 
@@ -130,12 +129,10 @@ class Applier:
 
     def _stop(self, unit: str) -> None:
         self._command("systemctl", "stop", unit)
-        if unit == CONTAINERD:
-            self._end_pods()
 
-    def _end_pods(self) -> None:
+    def _end(self, dummy: str) -> None:
         """End what runs in pods' control groups, and remove these: containers outlive containerd, and groups them."""
-        groups = [path for name in PODS for path in Path(CONTROL_GROUPS).glob(f"**/{name}") if path.is_dir()]
+        groups = pod_groups()
         deadline = time.monotonic() + PATIENCE
         while left := {int(pid) for group in groups for pid in _processes(group)} - {0}:
             if time.monotonic() > deadline:
@@ -203,6 +200,6 @@ class Applier:
         self._rmdir(FOLDER)
 
 
-def _processes(group: Path) -> t.Iterator[str]:
-    for path in group.glob("**/cgroup.procs"):
+def _processes(group: str) -> t.Iterator[str]:
+    for path in Path(group).glob("**/cgroup.procs"):
         yield from (read_text(str(path)) or "").split()

@@ -150,6 +150,7 @@ class Observed:
         purged: packages that would go with the recorded ones.
         units: enabled ones; ``active`` are those that run.
         links: names.
+        pods: control groups of pods.
         rules: commands of nft(8) that take away what was not there before, see ``_existing_rules``.
         facts: what only the checks look at.
     """
@@ -166,6 +167,7 @@ class Observed:
     units: frozenset[str] = frozenset()
     active: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
+    pods: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     facts: Facts = field(default_factory=Facts)
 

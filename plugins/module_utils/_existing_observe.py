@@ -15,6 +15,7 @@ import re
 import shutil
 import socket
 import typing as t
+from pathlib import Path
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _existing_rules
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import (
@@ -43,6 +44,8 @@ Run = t.Callable[..., "tuple[int, str, str]"]
 CTR = ["ctr", "--namespace", "k8s.io"]
 INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends", "--no-upgrade"]
 PURGE = ["apt-get", "purge", "--yes"]
+CONTROL_GROUPS = "/sys/fs/cgroup"
+PODS = ("kubepods", "kubepods.slice")  # the control group of all pods, by cgroupfs and by systemd
 BLOCK = 1 << 20  # bytes that are read at once
 # States of /proc/net/tcp and udp in which a port is taken (include/net/tcp_states.h): TCP_LISTEN, and UDP's TCP_CLOSE.
 LISTENING = {"tcp": "0A", "udp": "07"}
@@ -82,6 +85,7 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
         units=frozenset(name for name in units if run(["systemctl", "is-enabled", "--quiet", name])[0] == 0),
         active=active,
         links=frozenset(os.listdir("/sys/class/net")),
+        pods=tuple(pod_groups()),
         rules=tuple(_existing_rules.removal(ruleset, record.before.tables if record else ())),
         facts=_facts(run, apt, needs) if desired else Facts(),
     )
@@ -105,6 +109,11 @@ def digest(path: str) -> str:
 def sysctl_file(name: str) -> str:
     """Where a kernel setting is read and written; none of SYSCTLS has a dot within a part."""
     return f"/proc/sys/{name.replace('.', '/')}"
+
+
+def pod_groups() -> list[str]:
+    """The control groups that hold all pods', one in each hierarchy."""
+    return sorted(str(path) for name in PODS for path in Path(CONTROL_GROUPS).glob(f"**/{name}") if path.is_dir())
 
 
 def mounts() -> tuple[str, ...]:

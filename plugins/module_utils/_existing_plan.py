@@ -115,6 +115,7 @@ def plan_absent(observed: Observed) -> list[Step]:
         return []
     steps = [Step("reset", KUBEADM)] if KUBEADM in observed.digests and "/var/lib/kubelet" in observed.full else []
     steps += [Step("stop", name) for name in services(record) if name in observed.active]
+    steps += [Step("end", "pods")] if observed.pods else []
     steps += [Step("disable", name) for name in record.units if name in observed.units]
     return [
         *steps,

@@ -101,6 +101,7 @@ def node(fresh: Observed, desired: Desired) -> Observed:
         units=frozenset(desired.units),
         active=frozenset(desired.units),
         links=fresh.links | {"cni0", "flannel.1", "veth1"},
+        pods=("/sys/fs/cgroup/kubepods.slice",),
         rules=("delete table ip kube-proxy",),
         facts=dataclasses.replace(
             fresh.facts, routes=(*fresh.facts.routes, ("10.244.1.0/24", "cni0")), listening={"tcp": {22, 10250}}

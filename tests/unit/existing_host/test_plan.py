@@ -114,6 +114,7 @@ def test_a_node_is_taken_back_in_this_order(node):
         "reset /usr/bin/kubeadm",
         "stop kubelet.service",
         "stop containerd.service",
+        "end pods",
         "disable containerd.service",
         "disable kubelet.service",
         "unmount /var/lib/kubelet/pods/a",
@@ -203,6 +204,7 @@ def test_an_interrupted_removal_goes_on(node):
         packages=frozenset({"runc"}),
         purged=frozenset(),
         links=frozenset({"ens3", "lo"}),
+        pods=(),
         rules=(),
     )
     assert told(plan_absent(half)) == ["forget /var/lib/reftopo/existing.json"]
