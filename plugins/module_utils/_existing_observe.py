@@ -112,8 +112,9 @@ def sysctl_file(name: str) -> str:
 
 
 def pod_groups() -> list[str]:
-    """The control groups that hold all pods', one in each hierarchy."""
-    return sorted(str(path) for name in PODS for path in Path(CONTROL_GROUPS).glob(f"**/{name}") if path.is_dir())
+    """The control groups that hold all pods', one in each hierarchy. Those deeper down are of containers' own pods."""
+    places = [place for name in PODS for place in (name, f"*/{name}")]
+    return sorted(str(path) for place in places for path in Path(CONTROL_GROUPS).glob(place) if path.is_dir())
 
 
 def mounts() -> tuple[str, ...]:

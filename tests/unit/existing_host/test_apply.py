@@ -112,7 +112,9 @@ def test_a_setting_is_written_only_where_it_differs(tmp_path, monkeypatch, recor
 def test_what_ended_meanwhile_is_not_ended_again(tmp_path, monkeypatch, record):
     """Processes of pods are killed until none is left, and their groups go, the innermost first."""
     group = tmp_path / "memory/kubepods/burstable"
-    group.mkdir(parents=True)
+    foreign = tmp_path / "memory/container/kubepods"  # of a container that has pods of its own
+    for folder in (group, foreign):
+        folder.mkdir(parents=True)
     (group / "cgroup.procs").write_text("4194304\n")  # no process has this number: the kernel's limit (pid_max)
     killed = []
 
@@ -126,4 +128,4 @@ def test_what_ended_meanwhile_is_not_ended_again(tmp_path, monkeypatch, record):
     apply.Applier(Host(), None, record, "").apply([Step("end", "pods")])
     assert killed == [4194304]
     assert not (tmp_path / "memory/kubepods").exists()
-    assert (tmp_path / "memory").exists()
+    assert foreign.exists()
