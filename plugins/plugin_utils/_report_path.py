@@ -154,7 +154,7 @@ def _policies(topology: Data) -> tuple[str, str]:
 def _between(topology: Data, first: str, second: str, wire: tuple[str, ...]) -> list[Step]:
     """What the wire between two nodes consists of: a bridge, or two and the router that joins them."""
     if topology["segments"][first]["kind"] == "existing":
-        return [Step(first, "existing network", wire, "wire")]
+        return [Step(first, "network", wire, "wire")]
     steps = [Step(topology["segments"][name]["bridge"], f"host, {name}", wire, "wire") for name in (first, second)]
     if first == second:
         return steps[:1]

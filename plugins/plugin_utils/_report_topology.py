@@ -80,7 +80,7 @@ def _node(node: Data, topology: Data, endpoints: list[Data]) -> Machine:
     bridge = _bridge(network, pods) if network else _own_bridge(node, topology)
     reflects = node["name"] in network.get("cni", {}).get("route_reflectors", {}).get("nodes", ())
     kind = "reflector" if reflects else node.get("role", "node")
-    kind += {"vm": ", VM", "existing": ", existing host"}.get(node.get("provider", ""), "")
+    kind += {"vm": ", VM", "existing": ", host"}.get(node.get("provider", ""), "")
     return Machine(node["name"], kind, [*node["interfaces"].items()], pods, bridge, device)
 
 

@@ -90,6 +90,22 @@ def test_two_segments_and_a_router(small: Data) -> None:
     assert {"rt-1a2b3c4d", "rt-5e6f7a8b", "172.30.20.254/24"} <= set(" ".join(texts(picture)).split())
 
 
+def test_hosts_that_are_there_already(small: Data) -> None:
+    topology = small["topology"]
+    lan = {key: value for key, value in topology["segments"]["lan"].items() if key not in ("bridge", "gateway")}
+    topology["segments"]["lan"] = {**lan, "kind": "existing"}
+    for node in topology["nodes"].values():
+        node["provider"] = "existing"
+    pictures = [topology_picture(topology, small["endpoints"]), path_picture(topology, small["endpoints"])]
+    for picture in pictures:
+        assert picture
+        assert overlaps(picture) == outside(picture) == []
+    words = " ".join(texts(pictures[0]))
+    assert "existing network" in words
+    assert "worker, host" in words
+    assert {"lan", "network"} <= set(texts(pictures[1]))
+
+
 def test_namespaces_alone(small: Data) -> None:
     topology = {key: small["topology"][key] for key in ("name", "segments", "nodes")}
     picture = topology_picture(topology | {"nodes": {}, "namespaces": topology["nodes"]}, [])
