@@ -36,8 +36,8 @@ COPIED = (
     "etc/systemd/system-preset/00-node.preset",
 )
 CACHE = Path(os.environ.get("REFTOPO_CACHE", Path.home() / ".cache/reftopo")) / "test/nodes"
-HOSTS = "t-hosts-test"  # owner of the containers, and the bridge's name
-TOPOLOGY = "t-existing"
+HOSTS = "t-hosts"  # owner of the containers, and the bridge's name
+TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
 # In place of the one that is installed nowhere then: whoever becomes a node has to get it, and give it back.
 PACKAGE = """\
@@ -219,7 +219,7 @@ class Hosts:
         (folder / "topology.yml").write_text(yaml.safe_dump(topology, sort_keys=False))
         options = f"-o UserKnownHostsFile={keys}/known_hosts -o IdentitiesOnly=yes"
         group = {"ansible_ssh_common_args": options}
-        (folder.parent / "group_vars" / "t_existing_existing.yml").write_text(yaml.safe_dump(group))
+        (folder.parent / "group_vars" / "t_office_existing.yml").write_text(yaml.safe_dump(group))
 
 
 def _namespace(name: str, address: str) -> None:

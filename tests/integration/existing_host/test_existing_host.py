@@ -48,4 +48,4 @@ def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
     gone = hosts.play("destroy")
     assert gone.returncode == 0, gone.stdout[-4000:] + gone.stderr[-2000:]
     assert hosts.changes(before) == []
-    assert not (hosts.folder / "state" / "t-existing").exists()
+    assert not (hosts.folder / "state" / "t-office").exists()
