@@ -6,6 +6,7 @@ It uses Python's own modules alone, so that it can be sent to `python3 -`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ COMMANDS = {
 # What Debian's tools note of their own use, logs, what systemd keeps of the running system, and what Ansible brings its
 # modules in; nobody but they know when to remove it.
 NOT_COMPARED = re.compile(
-    r"^/(dev|proc|sys|tmp|srv|var/log|var/tmp|run/(log|systemd|udev|user|lock)|root/\.ansible|var/cache/(apt|debconf|ldconfig))(/|$)"
+    r"^/(dev|proc|sys|tmp|srv|var/log|var/tmp|run/(log|mount|systemd|udev|user|lock)|root/\.ansible|var/cache/(apt|debconf|ldconfig))(/|$)"
     r"|^/var/lib/(apt|systemd)(/|$)|^/var/lib/dpkg/(status-old|diversions-old|lock.*|triggers.*|statoverride-old|available.*)$"
     r"|^/etc/ld\.so\.cache$|/__pycache__"
 )
@@ -54,7 +55,9 @@ def files() -> list[str]:
     for folder, names, leaves in os.walk("/"):
         names[:] = [name for name in names if not NOT_COMPARED.search(os.path.join(folder, name))]
         paths = [os.path.join(folder, name) for name in (*names, *leaves)]
-        found += [one(path) for path in paths if not NOT_COMPARED.search(path)]
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):  # what runs on a node makes and removes files all the time
+                found += [] if NOT_COMPARED.search(path) else [one(path)]
     return found
 
 
@@ -76,12 +79,14 @@ def settings() -> list[str]:
     for folder, dummy, leaves in os.walk("/proc/sys"):
         for path in (os.path.join(folder, name) for name in leaves):
             name = os.path.relpath(path, "/proc/sys")
-            if not VOLATILE_SETTINGS.search(name) and os.stat(path).st_mode & 0o400:
-                try:
+            try:
+                if not VOLATILE_SETTINGS.search(name) and os.stat(path).st_mode & 0o400:
                     with open(path, encoding="utf-8") as stream:
                         found.append(f"{name} = {stream.read().strip()}")
-                except OSError:
-                    found.append(f"{name} cannot be read")
+            except FileNotFoundError:  # its link went
+                continue
+            except OSError:
+                found.append(f"{name} cannot be read")
     return found
 
 
