@@ -174,6 +174,10 @@ class Applier:
         for name in os.listdir(path):
             self._clear(os.path.join(path, name))
 
+    def _chmod(self, words: str) -> None:
+        mode, dummy, path = words.partition(" ")
+        os.chmod(path, int(mode, 8))
+
     def _rmdir(self, path: str) -> None:
         if os.path.isdir(path) and not os.listdir(path):
             os.rmdir(path)

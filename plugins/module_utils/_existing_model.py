@@ -27,6 +27,7 @@ FOLDERS = (
     "/run/flannel",
     "/run/kubernetes",
     "/run/node-setup",
+    "/run/nri",
     "/usr/libexec/kubernetes",
     "/usr/local/lib/reftopo",
     "/var/lib/cni",
@@ -38,6 +39,8 @@ FOLDERS = (
 )
 # What their tools write where others may have written before: it goes only where it was not there.
 TRACES = ("/root/.kube", "/run/xtables.lock")
+# What they leave empty: the names of pods' network namespaces, and what a kube-proxy mounts that finds no modules.
+HOLLOW = ("/run/netns", "/usr/lib/modules")
 # Settings that are written: by node-setup, by the kubelet (pkg/kubelet/cm/container_manager_linux.go,
 # setupKernelTunables) and by kube-proxy (cmd/kube-proxy/app/conntrack.go; pkg/proxy/nftables/proxier.go).
 SYSCTLS = (

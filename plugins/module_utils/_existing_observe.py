@@ -14,12 +14,14 @@ import platform
 import re
 import shutil
 import socket
+import stat
 import typing as t
 from pathlib import Path
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _existing_rules
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import (
     FOLDERS,
+    HOLLOW,
     SYSCTLS,
     TRACES,
     Desired,
@@ -145,7 +147,8 @@ def _now(ruleset: dict[str, t.Any]) -> Before:
     modules = (line.split()[0] for line in (read_text("/proc/modules") or "").splitlines())
     return Before(
         sysctls={name: value.strip() for name, value in values.items() if value is not None},
-        paths=tuple(path for path in (*FOLDERS, *TRACES) if os.path.exists(path)),
+        paths=tuple(path for path in (*FOLDERS, *TRACES, *HOLLOW) if os.path.exists(path)),
+        modes={path: stat.S_IMODE(os.stat(path).st_mode) for path in FOLDERS if os.path.exists(path)},
         tables=_existing_rules.tables(ruleset),
         mounts=mounts(),
         shared=shared(read_text("/proc/self/mountinfo") or ""),

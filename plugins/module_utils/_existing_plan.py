@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import (
     CONTAINERD,
     FOLDERS,
+    HOLLOW,
     TRACES,
     UNITS,
     Desired,
@@ -161,6 +162,11 @@ def _file_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
             yield Step("clear", path)
         elif path in observed.full and path in FOLDERS:
             yield Step("empty", path)
+    for path, mode in record.before.modes.items():
+        if observed.now.modes.get(path, mode) != mode:
+            yield Step("chmod", f"{mode:o} {path}")
+    new = [path for path in HOLLOW if path in observed.now.paths and path not in record.before.paths]
+    yield from (Step("rmdir", path) for path in new)
     # The folder of a file that stays is not empty, and stays with it.
     yield from (Step("rmdir", path) for path in sorted(record.folders, reverse=True) if path in observed.folders)
 

@@ -27,7 +27,8 @@ class Before:
     """What a host was before anything was put there.
 
     Attributes:
-        sysctls, paths: those of SYSCTLS, and of FOLDERS and TRACES, that there were.
+        sysctls, paths: those of SYSCTLS, and of FOLDERS, TRACES and HOLLOW, that there were.
+        modes: of FOLDERS.
         tables: of nftables, as ``family name``.
         mounts: mount points.
         shared: whether mounts below / were passed on to other mount namespaces.
@@ -36,6 +37,7 @@ class Before:
 
     sysctls: t.Mapping[str, str] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
+    modes: t.Mapping[str, int] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     shared: bool = True

@@ -39,6 +39,7 @@ def fresh() -> Observed:
         now=Before(
             sysctls={"net.ipv4.ip_forward": "0", "kernel.panic": "0"},
             paths=("/var/lib/etcd",),
+            modes={"/var/lib/etcd": 0o755},
             tables=("inet filter",),
             mounts=("/", "/proc", "/sys"),
             shared=False,
@@ -77,7 +78,8 @@ def node(fresh: Observed, desired: Desired) -> Observed:
         record=record,
         now=Before(
             sysctls={"net.ipv4.ip_forward": "1", "kernel.panic": "10", "net.netfilter.nf_conntrack_max": "262144"},
-            paths=("/etc/cni", "/etc/containerd", "/root/.kube", "/var/lib/etcd", "/var/lib/kubelet"),
+            paths=("/etc/cni", "/etc/containerd", "/root/.kube", "/run/netns", "/var/lib/etcd", "/var/lib/kubelet"),
+            modes={"/etc/cni": 0o755, "/var/lib/etcd": 0o700},
             tables=("inet filter", "ip kube-proxy"),
             mounts=(
                 "/",

@@ -95,6 +95,11 @@ def test_folders_are_emptied_or_removed_and_those_with_others_files_stay(tmp_pat
     assert list((tmp_path / "full").iterdir()) == []
 
 
+def test_a_folder_gets_its_mode_again(tmp_path, record):
+    apply.Applier(Host(), None, record, "").apply([Step("chmod", f"750 {tmp_path}")])
+    assert tmp_path.stat().st_mode & 0o777 == 0o750
+
+
 def test_a_setting_is_written_only_where_it_differs(tmp_path, monkeypatch, record):
     path = tmp_path / "panic"
     monkeypatch.setattr(apply, "sysctl_file", lambda name: str(path))

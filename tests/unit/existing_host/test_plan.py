@@ -132,6 +132,8 @@ def test_a_node_is_taken_back_in_this_order(node):
         "empty /var/lib/etcd",
         "clear /var/lib/kubelet",
         "clear /root/.kube",
+        "chmod 755 /var/lib/etcd",
+        "rmdir /run/netns",
         "purge conntrack",
         "unload br_netfilter",
         "set net.ipv4.ip_forward=0",
