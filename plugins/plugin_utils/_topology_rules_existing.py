@@ -18,6 +18,8 @@ CONNECTION = ("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_priva
 # What is taken back from a host, and proven to be: no other plugin, backend or mode.
 SUPPORTED = {"name": "flannel", "backend": "vxlan"}
 SUPPORTED_MODE = "nftables"
+# What takes namespaces as well, which are made on this machine, and hosts are elsewhere.
+OF_CLUSTERS, OF_CHECKS = ("dns", "load_balancer"), ("dns", "services")
 
 
 def existing_problems(topology: Data) -> t.Iterator[Problem]:
@@ -37,6 +39,7 @@ def existing_problems(topology: Data) -> t.Iterator[Problem]:
         yield Problem(f"nodes.{hosts[0]}.provider", what, "add a cluster, or use container or vm")
     elif hosts:
         yield from _cluster(topology["cluster"] or {})
+        yield from _with_namespaces(topology)
 
 
 def _is_host(node: Data | None) -> bool:
@@ -93,6 +96,16 @@ def _cluster(cluster: Data) -> t.Iterator[Problem]:
             yield _unsupported(f"cluster.cni.{key}", cni[key], supported)
     if cluster.get("proxy_mode") not in (None, SUPPORTED_MODE):
         yield _unsupported("cluster.proxy_mode", cluster["proxy_mode"], SUPPORTED_MODE)
+
+
+def _with_namespaces(topology: Data) -> t.Iterator[Problem]:
+    sections = [("cluster", topology["cluster"], OF_CLUSTERS)]
+    sections += [(f"checks.{name}", check, OF_CHECKS) for name, check in in_order(topology.get("checks"))]
+    for path, section, keys in sections:
+        for key in keys:
+            if (section or {}).get(key) is not None:
+                what = "not supported on existing hosts yet: it needs a namespace in their network"
+                yield Problem(f"{path}.{key}", what, f"remove {key}")
 
 
 def _unsupported(path: str, value: str, supported: str) -> Problem:
