@@ -21,6 +21,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_observe impo
     CTR,
     INSTALL,
     PURGE,
+    SLICE,
     Run,
     digest,
     mounts,
@@ -141,6 +142,8 @@ class Applier:
                 with contextlib.suppress(*GONE):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(POLL_INTERVAL)
+        if self._run(["systemctl", "is-active", "--quiet", SLICE])[0] == 0:
+            self._command("systemctl", "stop", SLICE)  # with all that are in it; systemd keeps a slice that is empty
         for group in groups:
             for folder, dummy, dummy in os.walk(group, topdown=False):
                 with contextlib.suppress(*GONE):

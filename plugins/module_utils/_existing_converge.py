@@ -42,7 +42,8 @@ def present(params: Params, run: Run, check_mode: bool) -> Result:
     applier = Applier(run, desired, record_of(observed, desired), incoming or "")
     if not check_mode and not (needed and incoming is None):
         applier.apply(steps)
-    return {**_told(steps, applier), "lacking": needed, "kept": [], "container": observed.facts.container}
+    facts = {"container": observed.facts.container, "emulated": observed.facts.emulated}
+    return {**_told(steps, applier), "lacking": needed, "kept": [], **facts}
 
 
 def absent(params: Params, run: Run, check_mode: bool) -> Result:

@@ -112,6 +112,7 @@ class Facts:
     Attributes:
         lacks: what of Debian and of systemd is not there; nothing else is known of such a host.
         container: whether it shares its kernel with the machine that carries it.
+        emulated: whether it runs on processors that QEMU emulates, which takes it minutes for what else is seconds.
         swap: whether it has some.
         addresses: with prefix lengths, and ``mtus`` by interface.
         routes: (network, device).
@@ -125,6 +126,7 @@ class Facts:
     hostname: str = ""
     machine: str = ""
     container: bool = False
+    emulated: bool = False
     swap: bool = False
     addresses: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     mtus: t.Mapping[str, int] = field(default_factory=dict)

@@ -47,8 +47,10 @@ CTR = ["ctr", "--namespace", "k8s.io"]
 INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends", "--no-upgrade"]
 PURGE = ["apt-get", "purge", "--yes"]
 CONTROL_GROUPS = "/sys/fs/cgroup"
-PODS = ("kubepods", "kubepods.slice")  # the control group of all pods, by cgroupfs and by systemd
+SLICE = "kubepods.slice"
+PODS = ("kubepods", SLICE)  # the control group of all pods, by cgroupfs and by systemd
 BLOCK = 1 << 20  # bytes that are read at once
+EMULATED = "qemu"  # systemd-detect-virt(1): without KVM, which has a name of its own
 # States of /proc/net/tcp and udp in which a port is taken (include/net/tcp_states.h): TCP_LISTEN, and UDP's TCP_CLOSE.
 LISTENING = {"tcp": "0A", "udp": "07"}
 
@@ -191,6 +193,7 @@ def _facts(run: Run, apt: str, needs: t.Iterable[str]) -> Facts:
         hostname=socket.gethostname().partition(".")[0],
         machine=platform.machine(),
         container=run(["systemd-detect-virt", "--quiet", "--container"])[0] == 0,
+        emulated=run(["systemd-detect-virt", "--vm"])[1].strip() == EMULATED,
         swap=len((read_text("/proc/swaps") or "").splitlines()) > 1,
         addresses={
             one["ifname"]: [f"{entry['local']}/{entry['prefixlen']}" for entry in one.get("addr_info", ())]

@@ -149,6 +149,11 @@ container:
   type: bool
   returned: when O(state=present)
   sample: false
+emulated:
+  description: Whether the host is a virtual machine without KVM, which takes minutes for what others do in seconds.
+  type: bool
+  returned: when O(state=present)
+  sample: false
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -130,7 +130,16 @@ def test_what_ended_meanwhile_is_not_ended_again(tmp_path, monkeypatch, record):
 
     monkeypatch.setattr(observe, "CONTROL_GROUPS", str(tmp_path))
     monkeypatch.setattr(apply.os, "kill", kill)
-    apply.Applier(Host(), None, record, "").apply([Step("end", "pods")])
+    host = Host(systemctl=(3, ""))  # inactive: pods' groups are not systemd's
+    apply.Applier(host, None, record, "").apply([Step("end", "pods")])
+    assert host.ran == ["systemctl is-active --quiet kubepods.slice"]
     assert killed == [4194304]
     assert not (tmp_path / "memory/kubepods").exists()
     assert foreign.exists()
+
+
+def test_groups_that_are_systemds_go_by_systemd(tmp_path, monkeypatch, record):
+    monkeypatch.setattr(observe, "CONTROL_GROUPS", str(tmp_path))
+    applier = apply.Applier(Host(), None, record, "")
+    applier.apply([Step("end", "pods")])
+    assert applier.commands == ["systemctl stop kubepods.slice"]

@@ -54,6 +54,12 @@ def test_nothing_is_done_before_the_contents_are_there(monkeypatch, applied, fre
     assert applied == result["steps"]
 
 
+def test_what_the_host_is_made_of_is_told(monkeypatch, applied, fresh):
+    host(monkeypatch, dataclasses.replace(fresh, facts=dataclasses.replace(fresh.facts, emulated=True)))
+    result = converge.present(PARAMS, run, check_mode=True)
+    assert (result["container"], result["emulated"]) == (False, True)
+
+
 def test_check_mode_tells_the_same_and_does_nothing(monkeypatch, applied, fresh, node):
     for observed, call in ((fresh, converge.present), (node, converge.absent)):
         host(monkeypatch, observed)

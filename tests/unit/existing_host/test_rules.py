@@ -8,7 +8,7 @@ import pathlib
 
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_rules import removal, tables
 
-# What `nft -j list ruleset` printed on a host that was a node: of kube-proxy, flannel and the kubelet, and of its owner.
+# What `nft -j list ruleset` printed on a host that was a node: of kube-proxy, flannel, the kubelet, and its owner.
 NODE = json.loads((pathlib.Path(__file__).parent / "recorded/ruleset.json").read_text(encoding="utf-8"))
 
 
