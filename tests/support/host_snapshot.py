@@ -36,7 +36,8 @@ NOT_COMPARED = re.compile(
 )
 # Counters, and what the kernel tells anew each time it is asked.
 VOLATILE_SETTINGS = re.compile(
-    r"^(fs/(quota/syncs|dentry|file-nr|inode|aio-nr)|kernel/(random|ns_last_pid|pty/nr)|.*nf_conntrack_count)"
+    r"^(fs/(quota/syncs|dentry|file-nr|inode|aio-nr)|.*nf_conntrack_count"
+    r"|kernel/(random|ns_last_pid|perf_event_max_sample_rate|pty/nr))"
 )
 NUMBERS = re.compile(r"^\d+: |(valid_lft|preferred_lft) \S+ |@if\d+|\\ +")
 

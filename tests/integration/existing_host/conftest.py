@@ -1,52 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two Debian machines with systemd and SSH that have nothing of a node: containers of packages alone."""
+"""Two Debian machines with systemd and SSH that have nothing of a node: containers, or one of them in a VM."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import plain_images
 import pytest
 import yaml
-from ansible_collections.reftopo.lab.plugins.module_utils._node_converge import converge_absent, converge_present
-from ansible_collections.reftopo.lab.plugins.module_utils._node_image import (
-    TARGETS,
-    Recipe,
-    apt_options,
-    base_commands,
-    debian_mirror,
-    image_commands,
-)
+from ansible_collections.reftopo.lab.plugins.module_utils import _node_converge as containers
+from ansible_collections.reftopo.lab.plugins.module_utils import _vm_converge as machines
 from ansible_collections.reftopo.lab.plugins.module_utils._node_keys import KeyMaker, observe, plan
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runner
 from residue import diff
 
 ROOT = Path(__file__).parents[3]
-FILES = ROOT / "roles/node_image/files/rootfs"
-# How one logs in, and what of systemd starts in a container; nothing of a node.
-COPIED = (
-    "etc/ssh/sshd_config.d/node.conf",
-    "etc/systemd/journald.conf.d/node.conf",
-    "etc/systemd/system-preset/00-node.preset",
-)
-CACHE = Path(os.environ.get("REFTOPO_CACHE", Path.home() / ".cache/reftopo")) / "test/nodes"
-HOSTS = "t-hosts"  # owner of the containers, and the bridge's name
+HOSTS = "t-hosts"  # owner of the machines, and the bridge's name
 TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
-# In place of the one that is installed nowhere then: whoever becomes a node has to get it, and give it back.
-PACKAGE = """\
-Package: ethtool
-Version: 1:1-test
-Architecture: all
-Maintainer: nobody <nobody@example.org>
-Description: stands in for the package of this name
-"""
 
 
 def run_command(argv: list[str], handle_exceptions: bool = True) -> tuple[int, str, str]:
@@ -62,56 +38,8 @@ def command(*argv: str, **options: Any) -> str:
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image of packages, from the base that the tests of nodes keep."""
-    variables = yaml.safe_load((ROOT / "roles/node_image/vars/main.yml").read_text())
-    files = tmp_path_factory.mktemp("files")
-    for path in COPIED:
-        (files / "rootfs" / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(FILES / path, files / "rootfs" / path)
-    _package(files / "rootfs/srv/packages", tmp_path_factory.mktemp("package"))
-    recipe = Recipe(
-        suite="trixie",
-        packages=tuple(variables["__node_image_packages"]),
-        architecture=command("dpkg", "--print-architecture").strip(),
-        masked_units=tuple(variables["__node_image_masked_units"]),
-        artifacts="/nowhere",
-        manifest={"key": "none", "binaries": {}, "images": {}},
-        files=str(files),
-        files_digest="hosts",
-    )
-    base, folder = CACHE / f"base-{recipe.base_key()}", CACHE / "hosts"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    if not base.exists():
-        _make_base(recipe, base)
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "containerd").mkdir(parents=True)
-    for argv in image_commands(recipe, str(base), str(folder / "rootfs")):
-        command(*argv)
-    return folder
-
-
-def _make_base(recipe: Recipe, base: Path) -> None:
-    mirror = debian_mirror(command("apt-get", "indextargets", f"--format={TARGETS}"))
-    shutil.rmtree(f"{base}.partial", ignore_errors=True)
-    for argv in base_commands(recipe, f"{base}.partial", mirror, apt_options(command("apt-config", "dump"))):
-        command(*argv)
-    os.rename(f"{base}.partial", base)
-
-
-def _package(folder: Path, build: Path) -> None:
-    """A package archive with one package (deb-control(5), sources.list(5)), and apt's source for it."""
-    folder.mkdir(parents=True)
-    (build / "DEBIAN").mkdir()
-    (build / "DEBIAN/control").write_text(PACKAGE)
-    (build / "usr/share/t-ethtool").mkdir(parents=True)
-    (build / "usr/share/t-ethtool/file").write_text("a package's file\n")
-    command("dpkg-deb", "--root-owner-group", "--build", str(build), str(folder / "ethtool.deb"))
-    data = (folder / "ethtool.deb").read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    (folder / "Packages").write_text(f"{PACKAGE}Filename: ./ethtool.deb\nSize: {len(data)}\nSHA256: {digest}\n")
-    sources = folder.parents[1] / "etc/apt/sources.list.d/test.list"
-    sources.parent.mkdir(parents=True)
-    sources.write_text("deb [trusted=yes] file:/srv/packages ./\n")
+    """What the containers run, and of which a virtual machine's disk is made."""
+    return plain_images.container_image(tmp_path_factory.mktemp("image"))
 
 
 class Hosts:
@@ -119,33 +47,32 @@ class Hosts:
 
     Attributes:
         folder: of keys, inventory and state.
+        worker: what w1 is: ``container`` or ``vm``. The control plane is a container.
     """
 
-    def __init__(self, image: Path, folder: Path) -> None:
-        self.image, self.folder = image, folder
-        self.marks = {"owner": HOSTS, "cache": str(image.parent), "nodes": None}
+    def __init__(self, image: Path, folder: Path, worker: str) -> None:
+        self.image, self.folder, self.worker = image, folder, worker
+        self.marks = {"owner": HOSTS, "cache": str(plain_images.NODES), "nodes": None}
+        self.vm_marks = {**self.marks, "cache": str(plain_images.VMS)}
 
     def start(self) -> None:
         """Make the machines, on a bridge."""
         command("ip", "link", "add", HOSTS, "up", "type", "bridge")
         command("ip", "address", "add", "198.51.100.1/24", "dev", HOSTS)
-        keys, addresses = str(self.folder / "keys"), list(ADDRESSES.values())
-        KeyMaker(keys, HOSTS, addresses, Runner(run_command)).apply(plan(observe(keys), addresses))
-        for name, address in ADDRESSES.items():
-            _namespace(name, address)
-        nodes = {name: {"netns": f"reftopo.{HOSTS}.{name}", "address": one} for name, one in ADDRESSES.items()}
-        given = {
-            "image": str(self.image),
-            "state_dir": keys,
-            "nameserver": "198.51.100.1",
-            "nodes": nodes,
-            "timeout": 60,
-        }
-        converge_present({**self.marks, **given}, Runner(run_command), False)
+        keys, addresses, runner = str(self.folder / "keys"), list(ADDRESSES.values()), Runner(run_command)
+        KeyMaker(keys, HOSTS, addresses, runner).apply(plan(observe(keys), addresses))
+        kinds = {"cp1": "container", "w1": self.worker}
+        nodes = {name: KINDS[kind](name, ADDRESSES[name]) for name, kind in kinds.items()}
+        given = {"state_dir": keys, "nameserver": "198.51.100.1", "nodes": nodes, "timeout": 240}
+        containers.converge_present({**self.marks, **given, "image": str(self.image)}, runner, False)
+        if self.worker == "vm":
+            image = plain_images.vm_image(self.image, runner, self.folder / "vm")
+            machines.converge_present({**self.vm_marks, **given, "image": image}, runner, False)
 
     def clear(self) -> None:
         """Remove whatever a test made, or left when it was killed."""
-        converge_absent(self.marks, Runner(run_command), False)
+        containers.converge_absent(self.marks, Runner(run_command), False)
+        machines.converge_absent(self.vm_marks, Runner(run_command), False)
         for name in ADDRESSES:
             run_command(["ip", "link", "delete", f"{HOSTS}-{name}"])
             run_command(["ip", "netns", "delete", f"reftopo.{HOSTS}.{name}"])
@@ -222,22 +149,38 @@ class Hosts:
         (folder.parent / "group_vars" / "t_office_existing.yml").write_text(yaml.safe_dump(group))
 
 
-def _namespace(name: str, address: str) -> None:
-    """A machine's network namespace, on the bridge, with a default route by which nothing leaves."""
-    netns = f"reftopo.{HOSTS}.{name}"
-    mac = f"02:00:00:00:00:{address.rpartition('.')[2]}"
-    end = ("name", "eth0", "address", mac, "netns", netns)
+def _container(name: str, address: str) -> dict[str, Any]:
+    """A node, and its network namespace on the bridge, with a default route by which nothing leaves."""
+    netns, port = f"reftopo.{HOSTS}.{name}", f"{HOSTS}-{name}"
     command("ip", "netns", "add", netns)
-    command("ip", "link", "add", f"{HOSTS}-{name}", "master", HOSTS, "up", "type", "veth", "peer", *end)
+    end = ("name", "eth0", "address", _mac(address), "netns", netns)
+    command("ip", "link", "add", port, "master", HOSTS, "up", "type", "veth", "peer", *end)
     for words in (f"address add {address}/24 dev eth0", "link set lo up", "link set eth0 up"):
         command("ip", "-n", netns, *words.split())
     command("ip", "-n", netns, "route", "add", "default", "dev", "eth0", "scope", "link")
+    return {"netns": netns, "address": address}
 
 
-@pytest.fixture
-def hosts(image: Path, tmp_path: Path) -> Iterator[Hosts]:
+def _vm(name: str, address: str) -> dict[str, Any]:
+    """A node, and its tap on the bridge."""
+    port = f"{HOSTS}-{name}"
+    command("ip", "tuntap", "add", "dev", port, "mode", "tap")
+    command("ip", "link", "set", port, "master", HOSTS, "up")
+    interface = {"peer": port, "mac": _mac(address), "address": f"{address}/24", "mtu": 1500}
+    return {"provider": "vm", "address": address, "interfaces": {"eth0": interface}}
+
+
+def _mac(address: str) -> str:
+    return f"02:00:00:00:00:{address.rpartition('.')[2]}"
+
+
+KINDS = {"container": _container, "vm": _vm}
+
+
+@pytest.fixture(params=["container", pytest.param("vm", marks=pytest.mark.slow)])
+def hosts(image: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hosts]:
     """Machines that run, each with something of its own."""
-    made = Hosts(image, tmp_path)
+    made = Hosts(image, tmp_path, request.param)
     made.clear()
     made.start()
     made.write_inventory()
