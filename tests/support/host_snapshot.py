@@ -6,7 +6,7 @@ It uses Python's own modules alone, so that it can be sent to `python3 -`.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,6 +14,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 
 COMMANDS = {
     "packages": ["dpkg-query", "--show", "--showformat=${Package} ${Version} ${db:Status-Abbrev}\n"],
@@ -39,14 +40,21 @@ VOLATILE_SETTINGS = re.compile(
     r"^(fs/(quota/syncs|dentry|file-nr|inode|aio-nr)|.*nf_conntrack_count"
     r"|kernel/(random|ns_last_pid|perf_event_max_sample_rate|pty/nr))"
 )
+TRIES = 5
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 NUMBERS = re.compile(r"^\d+: |(valid_lft|preferred_lft) \S+ |@if\d+|\\ +")
 
 
 def run(command: list[str]) -> list[str]:
-    """The lines that a command prints; none when it is not installed."""
+    """The lines that a command prints, none when it is not installed; asked again while what it lists changes."""
     if not shutil.which(command[0]):
         return []
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for dummy in range(TRIES):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+    else:
+        sys.exit(f"{' '.join(command)}: {done.stderr}")
     return [NUMBERS.sub("", line).rstrip() for line in done.stdout.splitlines()]
 
 
@@ -57,8 +65,11 @@ def files() -> list[str]:
         names[:] = [name for name in names if not NOT_COMPARED.search(os.path.join(folder, name))]
         paths = [os.path.join(folder, name) for name in (*names, *leaves)]
         for path in paths:
-            with contextlib.suppress(FileNotFoundError):  # what runs on a node makes and removes files all the time
+            try:
                 found += [] if NOT_COMPARED.search(path) else [one(path)]
+            except OSError as error:
+                # What runs on a node makes and removes files all the time.
+                found += [] if error.errno in GONE else [f"{path} cannot be read: {error.strerror}"]
     return found
 
 

@@ -33,7 +33,9 @@ def run_command(argv: list[str], handle_exceptions: bool = True) -> tuple[int, s
 
 def command(*argv: str, **options: Any) -> str:
     """A command's output; a failure is the test's."""
-    return subprocess.run(argv, capture_output=True, text=True, check=True, **options).stdout
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, f"{argv[0]} … {argv[-1]}: {done.stderr}"
+    return done.stdout
 
 
 @pytest.fixture(scope="session")
