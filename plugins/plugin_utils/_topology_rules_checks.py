@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends i
     references,
     too_few_nodes,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ingress import served_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import balanced_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
 
@@ -161,6 +162,8 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     path, wanted = f"{path}.{key}", check[key]
     if wanted == "load-balancer":
         yield from balanced_problems(path, topology)
+    elif wanted == "ingress":
+        yield from served_problems(path, topology)
     elif wanted in ("nat", "bridge", "pod", "etcd"):
         yield from _made_problems(path, wanted, topology)
     elif "cluster" not in topology and (wanted == "proxy" or not pod_network(topology)):

@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces i
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ingress import ingress_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import pool_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_reflectors import reflector_problems
 
@@ -61,6 +62,7 @@ def cluster_problems(topology: Data) -> t.Iterator[Problem]:
         if (cluster.get("cni") or {}).get("name") == "calico":
             yield from _block_problems(cluster, topology.get("nodes"))
         yield from pool_problems(topology)
+        yield from ingress_problems(topology)
 
 
 def backend_problems(section: str, cni: Data, topology: Data) -> t.Iterator[Problem]:

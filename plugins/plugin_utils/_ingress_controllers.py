@@ -1,0 +1,50 @@
+# Copyright: the reftopo.lab maintainers
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between ingress controllers, for who installs and who tries them. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+
+@dataclasses.dataclass(frozen=True)
+class Controller:
+    """A controller: its objects in the cluster, and what it does otherwise than others.
+
+    Attributes:
+        namespace: where its objects are.
+        labels: of its pods, by which services of the check find them.
+        ports: names of those that its container listens on, for HTTP and for TLS.
+        default_certificate: name of the certificate for names that it knows none for, which it signs itself.
+        line: a line of its log, with the groups path, router and server.
+        router: start of what that line calls the way of a request, {namespace}, {ingress} and {service} filled in.
+        unlike: what it does otherwise than the API says, by case and host and path: the service that answers.
+    """
+
+    namespace: str
+    labels: t.Mapping[str, str]
+    ports: t.Mapping[str, str]
+    default_certificate: str
+    line: re.Pattern[str]
+    router: str
+    unlike: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+# By the name of the IngressClass, which is that of cluster.ingress.controller.
+CONTROLLERS = {
+    "traefik": Controller(
+        namespace="traefik",
+        labels={"app.kubernetes.io/name": "traefik"},
+        ports={"http": "web", "https": "websecure"},
+        default_certificate="TRAEFIK DEFAULT CERT",
+        # pkg/middlewares/accesslog/logger_formatters.go, CommonLogFormatter
+        line=re.compile(r'"\S+ (?P<path>\S+) [^"]*" .* "(?P<router>[^"]*)" "(?P<server>[^"]*)" \d+ms$'),
+        router="{namespace}-{ingress}-",
+        # Its routers are tried in the order of their rules' lengths, and that of a prefix is the longer one
+        # (pkg/muxer/http/mux.go, GetRulePriority; pkg/provider/kubernetes/ingress/kubernetes.go, buildRule).
+        unlike={"precedence.test/both": "two", "precedence.test/long/path": "two"},
+    ),
+}
