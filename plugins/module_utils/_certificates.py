@@ -30,11 +30,12 @@ class CertificateError(Exception):
 
 
 class Wanted(t.NamedTuple):
-    """A certificate: its name, which is also its folder's, server or client, and a server's address."""
+    """A certificate: its name, which is also its folder's, server or client, and a server's address or host name."""
 
     name: str
     usage: str
     address: str = ""
+    host: str = ""
 
 
 class Step(t.NamedTuple):
@@ -53,7 +54,8 @@ def configuration(name: str, extensions: t.Iterable[str]) -> str:
 
 def extensions(wanted: Wanted) -> list[str]:
     """The extensions of a certificate that is no authority's."""
-    names = [f"subjectAltName = IP:{wanted.address}"] if wanted.address else []
+    given = {"IP": wanted.address, "DNS": wanted.host}
+    names = [f"subjectAltName = {kind}:{name}" for kind, name in given.items() if name]
     return ["basicConstraints = critical, CA:FALSE", f"extendedKeyUsage = {USAGE[wanted.usage]}", *names]
 
 
@@ -84,6 +86,7 @@ class Folder:
             return "it is not there"
         use = ["-purpose", PURPOSE[wanted.usage]] if wanted.usage else []
         where = ["-verify_ip", wanted.address] if wanted.address else []
+        where += ["-verify_hostname", wanted.host] if wanted.host else []
         code, dummy, log = self._run(["openssl", "verify", "-CAfile", root, *use, *where, certificate])
         return f"openssl verify: {_reason(log)}" if code else ""
 

@@ -16,7 +16,8 @@ class Controller:
 
     Attributes:
         namespace: where its objects are.
-        labels: of its pods, by which services of the check find them.
+        labels: of its pods.
+        service: its own, of type LoadBalancer, which keeps clients' addresses.
         ports: names of those that its container listens on, for HTTP and for TLS.
         default_certificate: name of the certificate for names that it knows none for, which it signs itself.
         line: a line of its log, with the groups path, router and server.
@@ -26,6 +27,7 @@ class Controller:
 
     namespace: str
     labels: t.Mapping[str, str]
+    service: str
     ports: t.Mapping[str, str]
     default_certificate: str
     line: re.Pattern[str]
@@ -38,6 +40,7 @@ CONTROLLERS = {
     "traefik": Controller(
         namespace="traefik",
         labels={"app.kubernetes.io/name": "traefik"},
+        service="traefik",
         ports={"http": "web", "https": "websecure"},
         default_certificate="TRAEFIK DEFAULT CERT",
         # pkg/middlewares/accesslog/logger_formatters.go, CommonLogFormatter

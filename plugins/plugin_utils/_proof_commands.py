@@ -153,10 +153,10 @@ def ping(source: str, target: str) -> str:
     ping tells on SIGINT how many it sent; it was started in the background, but takes that signal nevertheless.
     """
     run = f"ip netns exec $pod ping -n -i 0.1 {target} & child=$!; echo '{HELD}' >&2"
-    return f'{_pod(source)}; test -n "$pod" && {{ {run}; cat >/dev/null; kill -INT $child; wait $child; true; }}'
+    return f'{find_pod(source)}; test -n "$pod" && {{ {run}; cat >/dev/null; kill -INT $child; wait $child; true; }}'
 
 
-def _pod(address: str) -> str:
+def find_pod(address: str) -> str:
     """Find the network namespace of the pod with an address, as `pod`."""
     match = f"ip -n $n -4 -o address | grep -q ' {address}/' && echo $n"
     return f"pod=$(for n in $(ip netns list | cut -d' ' -f1); do {match}; done)"
@@ -176,7 +176,7 @@ def capture(interface: str, netns: str = "") -> str:
 
 def capture_pod(address: str, interface: str) -> str:
     """The same in the network namespace of the pod with an address."""
-    return f'{_pod(address)}; test -n "$pod" && {{ {capture(interface, "$pod")}; }}'
+    return f'{find_pod(address)}; test -n "$pod" && {{ {capture(interface, "$pod")}; }}'
 
 
 def repair(snapshot: Snapshot, link: str) -> list[str]:
@@ -218,7 +218,7 @@ def deafen(address: str, port: int) -> str:
     table, nft = "ip reftopo-deaf", "ip netns exec $pod nft"
     chain = f"add table {table}; add chain {table} input {{ type filter hook input priority 0; }}"
     rule = f"add rule {table} input tcp dport {port} reject with tcp reset"
-    return _hold(f"{_pod(address)}; {nft} '{chain}; {rule}'", f"{nft} delete table {table}")
+    return _hold(f"{find_pod(address)}; {nft} '{chain}; {rule}'", f"{nft} delete table {table}")
 
 
 def break_link(link: str, batch: list[str]) -> str:

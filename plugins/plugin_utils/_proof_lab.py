@@ -48,6 +48,13 @@ class Machine:
             raise ProofError(f"{self.name}: `{command[:60]}…` failed with exit status {result.rc}: {error}")
         return str(result.stdout)
 
+    def feed(self, command: str, text: str) -> None:
+        """Run a command with a text on its standard input, where no list of processes shows it."""
+        done = subprocess.run([*self.prefix, command], input=text, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            error = (done.stderr or done.stdout).strip()[-400:]
+            raise ProofError(f"{self.name}: `{command[:60]}…` failed with exit status {done.returncode}: {error}")
+
     @contextlib.contextmanager
     def held(self, command: str, ready: str) -> t.Iterator[Held]:
         """Run a command as long as the block runs. It says `ready` on standard error and ends when its input closes."""

@@ -34,6 +34,7 @@ Data = dict[str, t.Any]
 SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
+OF_ADDONS = {"load-balancer": balanced_problems, "ingress": served_problems}
 ENFORCING = " or ".join(sorted(name for name, plugin in PLUGINS.items() if plugin.enforces))
 
 
@@ -160,10 +161,8 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if key is None:
         return
     path, wanted = f"{path}.{key}", check[key]
-    if wanted == "load-balancer":
-        yield from balanced_problems(path, topology)
-    elif wanted == "ingress":
-        yield from served_problems(path, topology)
+    if wanted in OF_ADDONS:
+        yield from OF_ADDONS[wanted](path, topology)
     elif wanted in ("nat", "bridge", "pod", "etcd"):
         yield from _made_problems(path, wanted, topology)
     elif "cluster" not in topology and (wanted == "proxy" or not pod_network(topology)):

@@ -26,6 +26,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns import claims as dns_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_etcd import claims as etcd_claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress import claims as ingress_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer import claims as balanced_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
@@ -92,6 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 ("served", "proxy", served.claims),
                 ("unheard", "proxy", unheard.claims),
                 ("balanced", "load-balancer", balanced_claims),
+                ("led", "ingress", ingress_claims),
             )
         },
         "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],

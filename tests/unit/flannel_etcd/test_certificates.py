@@ -82,3 +82,12 @@ def test_what_openssl_says_is_told(tmp_path):
 
     with pytest.raises(CertificateError, match="openssl could not make ca: error in libcrypto"):
         Folder(refuse, str(tmp_path), "lab").apply([Step("make", "ca", "")], [])
+
+
+def test_a_server_may_have_a_host_name_in_place_of_an_address(folder):
+    named = [*WANTED, Wanted("web", "server", host="a.test")]
+    folder.apply(folder.plan(named), named)
+    assert folder.plan(named) == []
+    (step,) = folder.plan([*WANTED, Wanted("web", "server", host="b.test")])
+    assert step[:2] == ("make", "web")
+    assert "hostname mismatch" in step.why

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An ingress controller, claim by claim: each judges what the whole check has seen."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress as ingress
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_lab import prove
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
+
+
+@pytest.fixture(scope="session")
+def leading(lab: Lab, results: Results) -> t.Callable[[str], ingress.Seen]:
+    """What a check of the ingress controller showed."""
+    return results.once("{}", lambda _name: prove(lab))
+
+
+def test_led(led: tuple[str, Claim], leading: t.Callable[[str], ingress.Seen], results: Results) -> None:
+    name, promised = led
+    faults = ingress.faults(promised, leading(name))
+    results.claim(Promise(name, promised.title, None, promised.command), faults)
+    if faults:
+        pytest.fail("\n".join(faults), pytrace=False)
