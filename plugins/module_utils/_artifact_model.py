@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import PLUGINS
 
 CNIS = tuple(PLUGINS)
-ADDONS = ("metallb",)  # what a cluster may have beside its network plugin
+ADDONS = ("metallb", "traefik")  # what a cluster may have beside its network plugin
 LAYER = re.compile(r"localhost/reftopo/([\w-]+)")  # what Containerfiles call a layer of Debian packages
 
 

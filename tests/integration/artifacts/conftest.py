@@ -84,7 +84,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built_calico(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artifacts of clusters with Calico and all add-ons."""
-    return build(tmp_path_factory.mktemp("build"), "calico", "metallb")
+    return build(tmp_path_factory.mktemp("build"), "calico", "metallb", "traefik")
 
 
 @pytest.fixture(scope="session")
@@ -216,4 +216,4 @@ def filled(mirror_at: Callable[[str], dict[str, Any]], work: Path) -> Filled:
 @pytest.fixture(scope="session")
 def filled_calico(filled: Filled, mirror_at: Callable[[str], dict[str, Any]], work: Path) -> Play:
     """The part of Calico and of add-ons from the mirror, in the cache that has flannel's."""
-    return run_role(work, **mirror_at("filled"), artifacts_cni="calico", artifacts_addons=["metallb"])
+    return run_role(work, **mirror_at("filled"), artifacts_cni="calico", artifacts_addons=["metallb", "traefik"])

@@ -61,7 +61,7 @@ def test_mirror_gives_what_was_built_of_calico_and_add_ons(built_calico: Path, f
     assert contents(Path(filled_calico.result["path"])) == contents(built_calico)
     assert {label.split()[1] for label in filled_calico.result["made"]} == {  # the rest was there
         *("calico-manifest", "calicoctl", "cni", "kube-controllers", "node", "calico.yaml"),
-        *("metallb-manifest", "controller", "speaker", "metallb.yaml"),
+        *("metallb-manifest", "controller", "speaker", "metallb.yaml", "traefik"),
     }
 
 

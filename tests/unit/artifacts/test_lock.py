@@ -87,14 +87,15 @@ def test_go_mod_compiles_the_version_that_the_lock_names(name: str) -> None:
     assert (FILES / "go" / name / "go.sum").stat().st_size > 0
 
 
-def test_metallb_is_compiled_from_what_kubernetes_is_compiled_from() -> None:
+@pytest.mark.parametrize(("module", "least"), [("metallb", 20), ("traefik", 10)])
+def test_an_add_on_is_compiled_from_what_kubernetes_is_compiled_from(module: str, least: int) -> None:
     """Of each module that go.mod keeps from being newer it has the version that Kubernetes has."""
-    kubernetes, text = ((FILES / "go" / name / "go.mod").read_text() for name in ("kubernetes", "metallb"))
+    kubernetes, text = ((FILES / "go" / name / "go.mod").read_text() for name in ("kubernetes", module))
     excluded = re.findall(r"^\t(\S+) \S+$", text[text.index("exclude (") :], re.M)
-    assert len(set(excluded)) > 20
-    for module in excluded:
-        line = re.search(rf"^\t{re.escape(module)} v\S+ // indirect$", text, re.M)
-        assert line and line[0] in kubernetes, module
+    assert len(set(excluded)) > least
+    for other in excluded:
+        line = re.search(rf"^\t{re.escape(other)} v\S+ // indirect$", text, re.M)
+        assert line and line[0] in kubernetes, other
 
 
 @pytest.mark.parametrize("name", OWN["modules"])
