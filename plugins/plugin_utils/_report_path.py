@@ -65,17 +65,13 @@ class Step(t.NamedTuple):
 def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
     """Draw the path between the first two pods on different nodes; None where no network has two such pods.
 
-    In a topology about a load balancer it is the path of a client outside, by the first worker as the one that answers.
+    In a topology about a load balancer or an ingress controller it is the path of a client outside, by the first worker
+    as the one that answers or has the controller.
     """
     ends = _ends(topology, endpoints)
     if ends is None or not pod_network(topology):
         return None
-    words = f"From {ends[0]['name']} on {ends[0]['node']} to {ends[1]['name']} on {ends[1]['node']}"
-    if _balanced(topology):
-        pod = next(one for one in endpoints if one["node"] == topology["cluster"]["control_plane"][0])
-        words = f"From a machine outside, by a service's address, to {pod['name']} on {pod['node']}"
-        ends = {**ends[0], "address": f"address of {ends[0]['node']}"}, pod
-    steps = _served_steps(topology, *ends) if _balanced(topology) else _steps(topology, *ends)
+    words, ends, steps = _told(topology, endpoints, ends)
     columns = [key for key in COLUMNS if any(key in step.headers for step in steps)]
     return Picture(
         name="path",
@@ -85,6 +81,21 @@ def path_picture(topology: Data, endpoints: list[Data]) -> Picture | None:
         height=2 * MARGIN + STEP * len(steps) + 40,
         shapes=tuple(_shapes(steps, columns, _headers(topology, *ends), _caption(topology))),
     )
+
+
+def _told(topology: Data, endpoints: list[Data], ends: tuple[Data, Data]) -> tuple[str, tuple[Data, Data], list[Step]]:
+    """What the picture shows in words, both its ends, and its steps."""
+    controller = _about(topology, "ingress") and topology["cluster"]["ingress"]["controller"]
+    if not (controller or _about(topology, "load-balancer")):
+        words = f"From {ends[0]['name']} on {ends[0]['node']} to {ends[1]['name']} on {ends[1]['node']}"
+        return words, ends, _steps(topology, *ends)
+    pod = next(one for one in endpoints if one["node"] == topology["cluster"]["control_plane"][0])
+    node = ends[0]["node"]
+    own = {"name": controller, "address": controller} if controller else {"address": f"address of {node}"}
+    by = {**ends[0], **own}
+    whom = f"by {controller} on {node}" if controller else "by a service's address"
+    words = f"From a machine outside, {whom}, to {pod['name']} on {pod['node']}"
+    return words, (by, pod), (_led_steps if controller else _served_steps)(topology, by, pod)
 
 
 def _in_what(step: Step) -> str:
@@ -127,22 +138,43 @@ def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
     ]
 
 
-def _balanced(topology: Data) -> bool:
-    """Whether the topology is about a load balancer."""
-    return any(check.get("mechanism") == "load-balancer" for check in topology.get("checks", {}).values())
+def _about(topology: Data, mechanism: str) -> bool:
+    """Whether the topology is about a mechanism."""
+    return any(check.get("mechanism") == mechanism for check in topology.get("checks", {}).values())
 
 
 def _served_steps(topology: Data, node: Data, to: Data) -> list[Step]:
     """From outside to the node that answers ARP; from there, translated, as from a pod that is not drawn."""
+    return _outside_steps(topology, node) + _steps(topology, node, to)[2:]
+
+
+def _led_steps(topology: Data, controller: Data, to: Data) -> list[Step]:
+    """From outside to the controller's pod, whose connection to the other pod is one of its own."""
+    near = plugin_of(pod_network(topology)["cni"]).pods.replace("*", "…")
+    said = {"inner ip": f"{_client(topology, controller)[2]} → {controller['address']}"}
+    inward = [
+        Step(device, where, IN_A_NODE, kind, said)
+        for device, where, kind in ((near, controller["node"], "cni"), ("eth0", controller["name"], "pod"))
+    ]
+    return _outside_steps(topology, controller) + inward + _steps(topology, controller, to)
+
+
+def _outside_steps(topology: Data, node: Data) -> list[Step]:
     underlay, entry = _underlay(topology, node["node"])
-    clients = [(one["name"], *next(iter(one["interfaces"].items()))) for one in topology["namespaces"].values()]
-    name, port, client = next(one for one in clients if one[2]["segment"] == entry["segment"])
+    name, port, source = _client(topology, node)
     address = topology["cluster"]["load_balancer"]["pool"].partition("/")[0]
-    said = {"outer ip": f"{client['address'].partition('/')[0]} → {address}"}
+    said = {"outer ip": f"{source} → {address}"}
     bridge = topology["segments"][entry["segment"]]["bridge"]
     places = ((port, name), (bridge, f"host, {entry['segment']}"), (underlay, f"{node['node']}, ARP"))
-    outside = [Step(*place, ("outer ethernet", "outer ip", "data"), "wire", said) for place in places]
-    return outside + _steps(topology, node, to)[2:]
+    return [Step(*place, ("outer ethernet", "outer ip", "data"), "wire", said) for place in places]
+
+
+def _client(topology: Data, node: Data) -> tuple[str, str, str]:
+    """The machine outside on a node's segment: its name, interface and address."""
+    home = _underlay(topology, node["node"])[1]["segment"]
+    clients = [(one["name"], *next(iter(one["interfaces"].items()))) for one in topology["namespaces"].values()]
+    name, port, entry = next(one for one in clients if one[2]["segment"] == home)
+    return name, port, entry["address"].partition("/")[0]
 
 
 def _policies(topology: Data) -> tuple[str, str]:
