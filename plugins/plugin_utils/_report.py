@@ -12,6 +12,7 @@ import json
 import typing as t
 from pathlib import Path
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_area import areas
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_html import page
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_junit import junit
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import read_results
@@ -20,12 +21,12 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import r
 def render_reports(results: dict[str, t.Any]) -> dict[str, str]:
     """Return the text of each file by its name.
 
-    :param results: the shape of docs/architecture.md; `summary` is counted anew from the cells and claims.
+    :param results: the shape of docs/architecture.md; `summary` and `areas` are counted anew.
     :raises ResultsError: the results do not keep to that shape; its text names every place.
     """
     checked = read_results(results)
     return {
-        "results.json": json.dumps({**results, "summary": checked.summary}, indent=1) + "\n",
+        "results.json": json.dumps({**results, "summary": checked.summary, "areas": areas(checked)}, indent=1) + "\n",
         "junit.xml": junit(checked),
         "report.html": page(checked),
     }

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
-from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import Assertion, Probe, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import Assertion, Item, Probe, Requests, Results
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import way
 
 _DNS = (
@@ -59,6 +59,10 @@ _POLICIES = {
     "grep cali- shows which chain drops it. If none does, it is no policy: ask without any",
 }
 _DETAIL = "it came out as expected, but not all of it is right: see the source address and the detail"
+_REQUESTS = (
+    "compare the time of the failures with when pods ended and began (kubectl get events --sort-by=.lastTimestamp) and "
+    "when rules on the asker's node followed (kubectl -n kube-system logs -l k8s-app=kube-proxy)"
+)
 _ERROR = "the probe itself broke, so nothing is known of the network: put that right first, then run the suite again"
 
 
@@ -109,17 +113,43 @@ def assert_advice(item: Assertion) -> str:
 
 
 def describe(probe: Probe) -> str:
-    """Return what a cell saw, in one line."""
-    words = [f"{probe.protocol} to {probe.target}: {probe.observed}"]
-    if not probe.expected:
-        words.append(f"expected {probe.expect}")
+    """Return what a cell had to see and what it saw, in one line."""
+    words = [f"{probe.protocol} to {probe.target}: expected {probe.expect}", f"observed {probe.observed}"]
     if probe.ms is not None:
         words.append(f"{probe.ms:g} ms")
+    if probe.server and probe.server != probe.to:
+        words.append(f"answered by {probe.server}")
     if probe.source:
         words.append(f"seen as {probe.source}")
     if probe.detail:
         words.append(probe.detail)
     return ", ".join(words)
+
+
+def describe_requests(item: Requests) -> str:
+    """Return what was asked all the while and what came of it, in one line."""
+    told = f"{item.protocol}, expected: {item.expect}; observed: {item.failed} of {item.asked} failed"
+    words = [f"{word} {count}" for word, count in failures(item).items()]
+    told += f" ({', '.join(words)})" if words else ""
+    return f"{told}; {item.detail}" if item.detail else told
+
+
+def failures(item: Requests) -> dict[str, int]:
+    """Return what came in place of an answer of a pod, and how often."""
+    found: dict[str, int] = {}
+    for word, count in item.runs:
+        if word not in (*item.before, *item.after):
+            found[word] = found.get(word, 0) + count
+    return found
+
+
+def described(item: Item) -> tuple[str, str]:
+    """Return where something was decided, and what came of it."""
+    if isinstance(item, Probe):
+        return f"{item.origin} → {item.to}", describe(item)
+    if isinstance(item, Requests):
+        return f"{item.origin} → {item.to}", f"{item.name}: {describe_requests(item)}"
+    return item.node or "host", f"{item.name}: {item.detail}"
 
 
 @dataclass
@@ -134,16 +164,19 @@ class Trouble:
     whats: list[str] = field(default_factory=list)
 
 
-def troubles(items: list[Probe | Assertion], results: Results) -> list[Trouble]:
+def troubles(items: t.Sequence[Item], results: Results) -> list[Trouble]:
     """Return what is wrong with cells and claims; those that differ only in what was seen share an entry."""
     found: dict[tuple[t.Any, ...], Trouble] = {}
     for item in items:
         if item.state not in ("failed", "error"):
             continue
-        if isinstance(item, Probe):
-            where, what, next_step = f"{item.origin} → {item.to}", describe(item), advice(item, results)
-        else:
-            where, what, next_step = item.node or "host", f"{item.name}: {item.detail}", assert_advice(item)
-        key = (item.state == "error", item.check, item.control, where, next_step)
+        where, what = described(item)
+        key = (item.state == "error", item.check, item.control, where, _next_step(item, results))
         found.setdefault(key, Trouble(*key)).whats.append(what)
     return list(found.values())
+
+
+def _next_step(item: Item, results: Results) -> str:
+    if isinstance(item, Probe):
+        return advice(item, results)
+    return _REQUESTS if isinstance(item, Requests) else assert_advice(item)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_schema import SCHEMA
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import join_path
 
 try:
@@ -20,55 +21,6 @@ except ImportError:  # read_results says what is missing
     jsonschema = None
 
 State = t.Literal["reached", "blocked", "failed", "error"]
-
-_TEXT = {"type": "string"}
-_SECONDS = {"type": "number", "minimum": 0}
-_MAYBE_TEXT = {"type": ["string", "null"]}
-
-
-def _object(required: dict[str, t.Any], **optional: t.Any) -> dict[str, t.Any]:
-    return {"type": "object", "required": list(required), "properties": {**required, **optional}}
-
-
-def _array(items: dict[str, t.Any]) -> dict[str, t.Any]:
-    return {"type": "array", "items": items}
-
-
-OUTCOMES = ["ok", "refused", "timeout", "unreachable", "too-big", "dns"]
-_ANY = "|".join(OUTCOMES)
-SCHEMA = _object(
-    {
-        "topology": _object({"name": _TEXT, "segments": {"type": "object"}, "nodes": {"type": "object"}}),
-        "started": _TEXT,
-        "elapsed": _SECONDS,
-        "versions": {"type": "object", "additionalProperties": _TEXT},
-        "endpoints": _array(_object({"name": _TEXT, "kind": _TEXT, "node": _MAYBE_TEXT, "address": _MAYBE_TEXT})),
-        "probes": _array(
-            _object(
-                {
-                    **{key: _TEXT for key in ("check", "from", "to", "protocol", "target")},
-                    "control": _MAYBE_TEXT,
-                    "expect": {"type": "string", "pattern": f"^({_ANY})( or ({_ANY}))*$"},
-                    "observed": {"enum": [*OUTCOMES, "error"]},
-                    "ms": {"type": ["number", "null"], "minimum": 0},
-                    "source": _MAYBE_TEXT,
-                    "ok": {"type": "boolean"},
-                },
-                detail=_TEXT,
-            )
-        ),
-        "asserts": _array(
-            _object(
-                {**{key: _TEXT for key in ("check", "name", "detail", "command")}, "node": _MAYBE_TEXT}
-                | {"ok": {"type": "boolean"}},
-                control=_MAYBE_TEXT,
-                error={"type": "boolean"},
-            )
-        ),
-        "summary": _object({key: {"type": "integer", "minimum": 0} for key in ("failed", "errors", "skipped")}),
-    },
-    phases=_array(_object({"name": _TEXT, "seconds": _SECONDS})),
-)
 
 # What XML 1.0 cannot hold, not even escaped (section 2.2, Char); a broken probe may well print such bytes.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -82,7 +34,8 @@ class ResultsError(ValueError):
 class Probe:
     """One cell: what one endpoint saw of another by one protocol.
 
-    `expect` joins the outcomes that are right by " or ". `ms` is the round trip in milliseconds.
+    `expect` joins the outcomes that are right by " or ". `ms` is the round trip in milliseconds. `server` is who
+    answered, `source` the address that it saw.
     """
 
     check: str
@@ -97,6 +50,7 @@ class Probe:
     source: str | None
     ok: bool
     detail: str = ""
+    server: str | None = None
 
     @property
     def expected(self) -> bool:
@@ -133,6 +87,68 @@ class Assertion:
 
 
 @dataclass(frozen=True)
+class Requests:
+    """What one asked another all the while something changed: how often, and how often without an answer of a pod.
+
+    `runs` are, in order, who answered or what came in place of an answer, and how often in a row. `before` and `after`
+    are the pods that were there. `expect` says in words what must come of it.
+    """
+
+    check: str
+    control: str | None
+    name: str
+    origin: str
+    to: str
+    protocol: str
+    expect: str
+    asked: int
+    failed: int
+    runs: list[tuple[str, int]]
+    before: list[str]
+    after: list[str]
+    ok: bool
+    detail: str = ""
+
+    @property
+    def state(self) -> State:
+        """What they came to."""
+        return "reached" if self.ok else "failed"
+
+
+@dataclass(frozen=True)
+class ServicePath:
+    """How one packet to a Service went: by which rules of which node, to whom, and with which source address.
+
+    `rules` are the maps and chains, or the virtual server, of `node`'s kube-proxy in `mode`, in the order in which they
+    lead on. `end` is where they lead: ADDRESS:PORT, or dropped, refused or nobody; with `chance`, a fraction. `source`
+    is the client's own address, `seen` the one that the server saw.
+    """
+
+    check: str
+    control: str | None
+    origin: str
+    to: str
+    protocol: str
+    target: str
+    observed: str
+    node: str
+    mode: str
+    rules: list[str]
+    command: str
+    end: str
+    chance: str
+    masqueraded: bool
+    server: str | None
+    source: str
+    seen: str | None
+    detail: str
+    ok: bool
+
+
+Item = t.Union[Probe, Assertion, Requests]
+
+
+@dataclass(frozen=True)
 class Results:
     """One run of the suite; `elapsed` in seconds, `phases` as (name, seconds)."""
 
@@ -145,12 +161,13 @@ class Results:
     asserts: list[Assertion]
     phases: list[tuple[str, float]]
     summary: dict[str, int]
+    requests: list[Requests] = field(default_factory=list)
+    paths: list[ServicePath] = field(default_factory=list)
 
     @property
-    def controls(self) -> list[str | None]:
-        """The states that were probed: None for the healthy one, which comes first, then each broken one."""
-        given = list(dict.fromkeys(probe.control for probe in self.probes))
-        return sorted(given, key=lambda control: control is not None)
+    def items(self) -> list[Item]:
+        """All that was decided."""
+        return [*self.probes, *self.asserts, *self.requests]
 
     @property
     def verdict(self) -> t.Literal["proven", "failed", "incomplete"]:
@@ -188,11 +205,15 @@ def _clean(value: t.Any) -> t.Any:
 
 
 def _typed(data: dict[str, t.Any]) -> Results:
-    probes = [Probe(origin=probe["from"], **_fields(Probe, probe)) for probe in data["probes"]]
+    probes, requests, paths = (
+        [kind(origin=entry["from"], **_fields(kind, entry)) for entry in data.get(key, [])]
+        for key, kind in (("probes", Probe), ("requests", Requests), ("paths", ServicePath))
+    )
     asserts = [Assertion(**_fields(Assertion, item)) for item in data["asserts"]]
     phases = [(phase["name"], phase["seconds"]) for phase in data.get("phases", [])]
     given = _fields(Results, data)
-    results = Results(**{**given, "probes": probes, "asserts": asserts, "phases": phases})
+    made = {"probes": probes, "asserts": asserts, "phases": phases, "requests": requests, "paths": paths}
+    results = Results(**{**given, **made})
     return replace(results, summary=_summary(results))
 
 
@@ -202,7 +223,7 @@ def _fields(kind: type, data: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _summary(results: Results) -> dict[str, int]:
     """Count anew. The suite may know of more failures than cells show (a fixture that broke), never of fewer."""
-    states = [item.state for item in (*results.probes, *results.asserts)]
+    states = [item.state for item in results.items]
     given = results.summary
     return {
         "passed": sum(state in ("reached", "blocked") for state in states),

@@ -47,6 +47,14 @@ STYLE = f"""
 .reftopo .pod-line{{stroke:var(--pod-line)}}
 .reftopo .tunnel-line{{stroke:var(--tunnel);stroke-width:2;stroke-dasharray:5 3}}
 """
+# What pictures of results have beside it: what was cut off, what is wrong, and requests by who answered.
+OUTCOMES = """\
+.reftopo .cut{fill:var(--calm-box);stroke:var(--calm);stroke-dasharray:3 3}
+.reftopo .bad{fill:var(--bad-box);stroke:var(--bad);stroke-width:2.5}
+.reftopo .good-run{fill:var(--good);stroke:none}
+.reftopo .old-run{fill:var(--pod-line);stroke:none}
+.reftopo .bad-run{fill:var(--bad);stroke:none}
+"""
 THEME = f":root{{{LIGHT}}}@media screen and (prefers-color-scheme:dark){{:root{{{DARK}}}}}"
 
 
@@ -101,7 +109,7 @@ Shape = t.Union[Rect, Line, Text]
 
 @dataclass(frozen=True)
 class Picture:
-    """Shapes in the order they are painted, and the words for who cannot see them."""
+    """Shapes in the order they are painted, the words for who cannot see them, and what it needs beside STYLE."""
 
     name: str
     title: str
@@ -109,6 +117,7 @@ class Picture:
     width: float
     height: float
     shapes: tuple[Shape, ...]
+    style: str = ""
 
 
 def svg(picture: Picture, standalone: bool = False) -> str:
@@ -122,7 +131,7 @@ def svg(picture: Picture, standalone: bool = False) -> str:
     ET.SubElement(root, "title", id=ids[0]).text = picture.title
     ET.SubElement(root, "desc", id=ids[1]).text = picture.description
     if standalone:
-        ET.SubElement(root, "style").text = THEME + STYLE
+        ET.SubElement(root, "style").text = THEME + STYLE + picture.style
         root.append(_element(Rect(0, 0, picture.width, picture.height, "page", 0)))
     root.extend(_element(shape) for shape in picture.shapes)
     ET.indent(root, space="" if not standalone else " ")

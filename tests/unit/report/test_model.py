@@ -78,7 +78,21 @@ def test_what_no_xml_can_hold_is_replaced(small: Data) -> None:
     assert read_results(small).probes[0].detail == "a\ufffd[0m\ufffd\ufffd b\tc"
 
 
-def test_healthy_state_comes_first(make_results: t.Callable[..., Data]) -> None:
-    results = make_results()
-    results["probes"].reverse()
-    assert read_results(results).controls == [None, "flannel.1 down on w1"]
+REQUESTS = {
+    "check": "services", "control": None, "name": "moving is rolled", "from": "client-w1", "to": "moving",
+    "protocol": "tcp", "expect": "none fails", "asked": 44, "failed": 1,
+    "runs": [["old", 20], ["refused", 1], ["new", 23]], "before": ["old"], "after": ["new"], "ok": False, "detail": "",
+}  # fmt: skip
+
+
+def test_requests_count_like_cells(small: Data) -> None:
+    assert read_results(small | {"requests": [REQUESTS]}).summary["failed"] == 1
+    assert read_results(small | {"requests": [REQUESTS | {"ok": True}]}).summary["passed"] == 4
+
+
+def test_requests_and_paths_keep_to_the_contract(small: Data) -> None:
+    small["requests"] = [REQUESTS | {"runs": [["old"]]}]
+    small["paths"] = [{"check": "services"}]
+    with pytest.raises(ResultsError, match=r"requests\[0\].runs\[0\]: .* is too short") as error:
+        read_results(small)
+    assert "paths[0]: 'rules' is a required property" in str(error.value)

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 import xml.etree.ElementTree as ET
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_path import path_picture
-from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Picture, Rect, Text, svg
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Picture, Text, svg
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_topology import topology_picture
+from pictures import outside, overlaps, texts
 
 Data = dict[str, t.Any]
 Golden = t.Callable[[str, str], None]
@@ -22,22 +22,6 @@ def test_topology_golden(small: Data, golden: Golden) -> None:
 
 def test_path_golden(small: Data, golden: Golden) -> None:
     golden("path.svg", svg(path_picture(small["topology"], small["endpoints"]), standalone=True))
-
-
-def overlaps(picture: Picture) -> list[tuple[str, str]]:
-    texts = [shape for shape in picture.shapes if isinstance(shape, Text)]
-    return [
-        (one.text, other.text)
-        for one, other in itertools.combinations(texts, 2)
-        if one.box[0] < other.box[2] and other.box[0] < one.box[2]
-        if one.box[1] < other.box[3] and other.box[1] < one.box[3]
-    ]
-
-
-def outside(picture: Picture) -> list[str]:
-    boxes = [shape.box for shape in picture.shapes if isinstance(shape, Text)]
-    boxes += [(r.x, r.y, r.x + r.width, r.y + r.height) for r in picture.shapes if isinstance(r, Rect)]
-    return [str(b) for b in boxes if b[0] < 0 or b[1] < 0 or b[2] > picture.width or b[3] > picture.height]
 
 
 @pytest.mark.parametrize("nodes", range(1, 9))
@@ -62,8 +46,8 @@ def test_nothing_overlaps_nothing_is_outside(
 
 
 def test_overlaps_are_seen() -> None:
-    texts = (Text(0, 20, "one", 100), Text(10, 22, "two", 100))
-    assert overlaps(Picture("p", "", "", 200, 40, texts)) == [("one", "two")]
+    labels = (Text(0, 20, "one", 100), Text(10, 22, "two", 100))
+    assert overlaps(Picture("p", "", "", 200, 40, labels)) == [("one", "two")]
 
 
 def test_names_and_addresses_are_all_there(make_results: t.Callable[..., Data]) -> None:
@@ -111,10 +95,6 @@ def test_namespaces_alone(small: Data) -> None:
     picture = topology_picture(topology | {"nodes": {}, "namespaces": topology["nodes"]}, [])
     assert overlaps(picture) == outside(picture) == []
     assert texts(picture).count("namespace") == 2
-
-
-def texts(picture: Picture) -> list[str]:
-    return [shape.shown for shape in picture.shapes if isinstance(shape, Text)]
 
 
 def test_without_a_cluster_there_is_no_overlay(small: Data) -> None:

@@ -14,26 +14,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report import render_reports, write_reports
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_advice import troubles
-from ansible_collections.reftopo.lab.plugins.plugin_utils._report_matrix import matrix
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import read_results
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from report_cells import BREAKAGES
 
 Data = dict[str, t.Any]
 Make = t.Callable[..., Data]
 Golden = t.Callable[[str, str], None]
-
-BREAKAGES: dict[str, Data] = {
-    "timeout": {"observed": "timeout", "ok": False, "ms": None, "source": None},
-    "refused": {"observed": "refused", "ok": False, "ms": None, "source": None},
-    "unreachable": {"observed": "unreachable", "ok": False, "ms": None, "source": None},
-    "too-big": {"observed": "too-big", "ok": False, "ms": None, "source": None},
-    "dns": {"observed": "dns", "ok": False, "ms": None, "source": None},
-    "open": {"expect": "timeout or unreachable", "ok": False},
-    "fits": {"expect": "too-big", "ok": False},
-    "source": {"ok": False, "detail": "source address 172.30.10.12 seen, not 10.244.0.2"},
-    "error": {"observed": "error", "ok": False, "ms": None, "source": None, "detail": "no such namespace"},
-}
 
 
 def test_junit_golden(small: Data, golden: Golden) -> None:
@@ -91,7 +79,7 @@ def test_many_states_are_folded_but_for_what_is_wrong(small: Data, states: int) 
     small["probes"][-1] |= BREAKAGES["timeout"]
     text = render_reports(small)["report.html"]
     assert text.count('<table class="matrix">') == states + 1
-    assert text.count("<summary>✓ state") == (states - 1 if states > 7 else 0)
+    assert text.count("<summary>✓ ") == (states - 1 if states > 7 else 0) + 1, "and the claims"
     assert ("<details open>\n<summary>✗ state 7" in text) == (states > 7)
 
 
@@ -123,6 +111,7 @@ def test_a_cell_that_went_wrong_is_seen_everywhere(make_results: Make, data: st.
     assert "Not proven" in text
     assert f"{cell['from']} → {cell['to']}" in text
     assert len(re.findall(r'<b class="slot (?:failed|error)" role', text)) == 1
+    assert len(re.findall(r'<(?:th scope="(?:row|col)"|td) class="wrong"', text)) == 3, "the cell, its row, its column"
 
 
 def test_a_claim_that_does_not_hold_is_seen_everywhere(small: Data) -> None:
@@ -189,7 +178,9 @@ def test_the_page_needs_nothing_else(make_results: Make) -> None:
     page = render_reports(make_results())["report.html"]
     tags = Tags(page)
     assert not {"script", "link", "img", "iframe", "object", "use"} & set(tags.tags)
-    assert not {"src", "href", "xlink:href", "onclick", "onload"} & {name for name, _value in tags.attributes}
+    assert not {"src", "xlink:href", "onclick", "onload"} & {name for name, _value in tags.attributes}
+    links = {value for name, value in tags.attributes if name == "href"}
+    assert links == {f"#{value}" for name, value in tags.attributes if name == "id" and str(value).startswith("area-")}
     assert not re.search(r"url\(|@import|https?:", page.replace("http-equiv", ""))
     assert ("http-equiv", "Content-Security-Policy") in tags.attributes
 
@@ -202,38 +193,6 @@ def test_tables_and_pictures_speak(make_results: Make) -> None:
     assert len(ids) == len(set(ids))
     named = {word for name, value in tags.attributes if name == "aria-labelledby" for word in (value or "").split()}
     assert named <= set(ids)
-
-
-def test_matrix(make_results: Make) -> None:
-    results = make_results(nodes=2, pods=1)
-    broken = next(cell for cell in results["probes"] if cell["protocol"] == "tcp" and cell["to"] == "client-w1")
-    broken |= BREAKAGES["timeout"]
-    table = matrix(read_results(results), None)
-    assert [name for name, _cells in table.rows] == ["client-cp1", "client-w1", "cp1", "w1"]
-    assert table.columns == [
-        ("client-cp1", ["icmp", "tcp", "udp"]),
-        ("client-w1", ["icmp", "tcp", "udp"]),
-        ("echo", ["tcp", "udp"]),
-        ("outside", ["icmp", "tcp", "udp"]),
-        ("echo.default.svc.cluster.local", ["dns"]),
-    ]
-    _name, cells = table.rows[0]
-    assert cells[1] is not None
-    assert [slot.symbol for slot in cells[1].slots] == ["✓", "✗", "✓"], "1451 bytes too big, as promised, is no cut"
-    assert cells[1].slots[1].label == "tcp timeout, expected ok"
-    assert "seen as 10.244.0.2" in cells[1].title
-    assert (table.open, table.cut) == ((37, 38), (2, 2))
-
-
-def test_matrix_of_a_control(make_results: Make) -> None:
-    table = matrix(read_results(make_results(nodes=2, pods=1)), "flannel.1 down on w1")
-    [[same, cross], [back, _same]] = [cells for _name, cells in table.rows]
-    assert same is not None
-    assert cross is not None
-    assert back is not None
-    assert {slot.symbol for slot in same.slots} == {"✓"}
-    assert {slot.symbol for slot in cross.slots + back.slots} == {"⊘"}
-    assert (table.open, table.cut) == ((6, 6), (6, 6))
 
 
 @pytest.mark.parametrize("key", ["phases", "cluster", "description"])
