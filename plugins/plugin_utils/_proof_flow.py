@@ -15,6 +15,8 @@ from fractions import Fraction
 
 HOOKS = ("nat-prerouting", "nat-output", "filter-input", "filter-forward", "filter-output", "nat-postrouting")
 
+STOPPED = {"reject": "refused", "drop": "dropped"}  # the verdicts that are a packet's end, and a word for it
+
 
 class UnclearError(Exception):
     """A rule, or a part of one, that is not understood here; nobody knows what becomes of a packet."""
@@ -24,7 +26,8 @@ class Packet(t.NamedTuple):
     """The first packet of a connection, where it is now.
 
     from_node and to_node say that a node sent it itself, and that its destination is one of the node's addresses. known
-    are the lists of clients that hold its source, noted those that it was put on (session affinity).
+    are the lists of clients that hold its source, noted those that it was put on (session affinity). passed are the
+    maps and chains that led it on, in order, until its destination was translated.
     """
 
     source: str
@@ -38,6 +41,11 @@ class Packet(t.NamedTuple):
     masqueraded: bool = False
     known: frozenset[str] = frozenset()
     noted: frozenset[str] = frozenset()
+    passed: tuple[str, ...] = ()
+
+    def by(self, place: str) -> Packet:
+        """The packet led on by a map, chain or virtual server; what is translated already is only filtered there."""
+        return self if self.translated else self._replace(passed=(*self.passed, place))
 
     def towards(self, address: str, port: int) -> Packet:
         """The packet with another destination."""
@@ -107,7 +115,8 @@ def _followed(rules: Rules, branch: Branch) -> tuple[list[Branch], list[Branch]]
     """What a rule decides for good, and what goes on to the rule behind it."""
     if branch.verdict not in ("jump", "goto"):
         return _parted([branch])
-    inside = [one.scaled(branch.share) for one in walk(rules, branch.target, branch.packet)]
+    came = branch.packet.by(branch.target.rpartition(" ")[2])
+    inside = [one.scaled(branch.share) for one in walk(rules, branch.target, came)]
     ended, fallen = _parted(inside)
     return (ended, fallen) if branch.verdict == "jump" else (ended + fallen, [])
 
@@ -122,18 +131,22 @@ def ends(rules: Rules, packet: Packet) -> Ends:
     """Where a packet can end and with what chance, by address translation, filter and masquerading."""
     found: Ends = {}
     for branch in through(rules, packet):
-        words = {"reject": "refused", "drop": "dropped"}
-        reached = f"{branch.packet.destination}:{branch.packet.port}" if branch.packet.translated else "nobody"
-        end = End(words.get(branch.verdict, reached), branch.packet.masqueraded)
+        end = end_of(branch)
         found[end] = found.get(end, Fraction(0)) + branch.share
     return found
+
+
+def end_of(branch: Branch) -> End:
+    """Where one branch behind the last hook ends."""
+    reached = f"{branch.packet.destination}:{branch.packet.port}" if branch.packet.translated else "nobody"
+    return End(STOPPED.get(branch.verdict, reached), branch.packet.masqueraded)
 
 
 def through(rules: Rules, packet: Packet) -> list[Branch]:
     """The branches behind the last hook; those that were stopped are not asked again."""
     branches = [Branch(Fraction(1), packet._replace(to_node=packet.to_node or packet.destination in rules.local))]
     for stage in (_translation, _filter, _balancer, _leaving):
-        stopped = [one for one in branches if one.verdict in ("drop", "reject")]
+        stopped = [one for one in branches if one.verdict in STOPPED]
         passing = [one for one in branches if one not in stopped]
         branches = stopped + [after.scaled(before.share) for before in passing for after in stage(rules, before.packet)]
     return branches
@@ -144,8 +157,12 @@ def _translation(rules: Rules, packet: Packet) -> list[Branch]:
 
 
 def _filter(rules: Rules, packet: Packet) -> list[Branch]:
+    """Chains that let a packet through did not lead it on; those that stop it did."""
     hook = "filter-output" if packet.from_node else "filter-input" if packet.to_node else "filter-forward"
-    return walk(rules, rules.hooks[hook], packet)
+    return [
+        one if one.verdict in STOPPED else one._replace(packet=one.packet._replace(passed=packet.passed))
+        for one in walk(rules, rules.hooks[hook], packet)
+    ]
 
 
 def _balancer(rules: Rules, packet: Packet) -> list[Branch]:

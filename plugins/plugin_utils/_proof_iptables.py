@@ -115,6 +115,7 @@ def _holds(sets: dict[str, Set], rule: Rule, key: str, value: str, packet: Packe
         "-p": lambda: packet.protocol == value,
         "--dport": lambda: packet.port == int(value),
         "--dst-type LOCAL": lambda: packet.to_node,
+        "--src-type LOCAL": lambda: packet.from_node,
         "--ctstate": lambda: "NEW" in value.split(","),
         "--mark": lambda: _marked(packet.mark, value),
         "--rcheck": lambda: rule.matches["--name"][1] in packet.known,

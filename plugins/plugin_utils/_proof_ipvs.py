@@ -83,6 +83,7 @@ def balanced(servers: dict[Key, VirtualServer], packet: Packet) -> list[Branch]:
     server = servers.get(key)
     if server is None:
         return [Branch(Fraction(1), packet)]
+    packet = packet.by(f"virtual server {packet.protocol} {packet.destination}:{packet.port} {server.scheduler}")
     if not server.taken:
         return [Branch(Fraction(1), packet, "reject")]
     names = {end: f"{':'.join(map(str, key))} {end}" for end in server.taken}

@@ -13,6 +13,7 @@ import dataclasses
 import ipaddress
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc_path as ways
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer_objects import (
     ANYWHERE,
@@ -43,7 +44,8 @@ class Seen:
     addresses are the main services', free those that nobody has. cut_off is the node whose wire was cut, took after how
     many seconds somebody answered in its place, neighbour whom the client then knew for that address. pending has what
     MetalLB told of services that wait, given the addresses that they have nevertheless, late what the last one got.
-    unfilled are services that were to use the pool up and got no address.
+    unfilled are services that were to use the pool up and got no address. paths are the ways of the healthy lab's
+    answers through the rules of the node that claimed the address.
     """
 
     pool: str
@@ -60,6 +62,7 @@ class Seen:
     unfilled: list[str] = dataclasses.field(default_factory=list)
     late: str = ""
     left: list[str] = dataclasses.field(default_factory=list)
+    paths: list[Data] = dataclasses.field(default_factory=list)
 
     def who(self, phase: str, service: str) -> list[str]:
         """Who claimed a service's address in a phase."""
@@ -208,6 +211,10 @@ def _about(seen: Seen, phase: str, service: str) -> list[Outcome]:
     return [one for one in seen.asked[phase] if one.probe.target.name == service]
 
 
+def _ways(seen: Seen, _topology: Data) -> list[str]:
+    return ways.faults(seen.paths)
+
+
 def _gone(seen: Seen, _topology: Data) -> list[str]:
     return seen.left
 
@@ -216,6 +223,7 @@ Judge = t.Callable[[Seen, Data], list[str]]
 # Title, command, judge.
 TOLD: dict[str, tuple[str, str, Judge]] = {
     "quiet": ("nobody answers for an address that no service has, in the pool or outside of it", ARPING, _quiet),
+    "paths": (ways.TITLE, "nft list table ip kube-proxy; iptables-save", _ways),
     "refused": (
         f"{ELSEWHERE}, which wants an address outside of the pool, waits, and MetalLB names it",
         SHOW,

@@ -18,10 +18,11 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer as proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer_objects as made
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import TELLING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import Asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_path import Ways
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, underlay
 
@@ -91,6 +92,7 @@ class Trial:
         if all(self.seen.addresses.values()):
             self._announced(proof.HEALTHY, JOINED)
             self._ask(proof.HEALTHY)
+            self.seen.paths = self._paths()
 
     def _ask(self, phase: str, silent: t.Collection[str] = (), control: str | None = None) -> None:
         """Ask all services by TCP and UDP; and in the healthy lab addresses that nobody has."""
@@ -102,6 +104,15 @@ class Trial:
             nobody = [Endpoint(f"nobody at {one}", "services", None, one, ports=made.PORTS) for one in self.seen.free]
             probes += [self._probe(end, protocol, SILENCE) for end in nobody for protocol in TELLING]
         self.seen.asked[phase] = self.lab.ask(probes)
+
+    def _paths(self) -> list[Data]:
+        """How the healthy lab's answers went: by the rules of the one node that claimed the address."""
+        claimed, nodes = self.seen.claimed[proof.HEALTHY], self.lab.topology["nodes"]
+        alone = {address: who[0] for address, who in claimed.items() if len(who) == 1 and who[0] in nodes}
+        names = {node: made.pod_name(node) for node in self.pods}
+        pods = [Endpoint(names[node], "pods", node, one, answers=(names[node],)) for node, one in self.pods.items()]
+        outcomes = [one for one in self.seen.asked[proof.HEALTHY] if one.probe.target.address in alone]
+        return Ways(self.lab.topology, self.lab.snapshots(), pods).paths(outcomes, alone)
 
     def _probe(
         self,

@@ -87,7 +87,8 @@ def _chosen(sets: Sets, body: Data, packet: Packet, decide: t.Callable[[t.Any, P
     choices = sets.maps[data[1:]] if isinstance(data, str) else _mapped(data["set"])
     by_chance = body["key"].get("numgen")
     keys = list(range(by_chance["mod"])) if by_chance else [_value(body["key"], packet)]
-    found = [decide(choices[key], packet) if key in choices else Branch(SURE, packet) for key in keys]
+    led = packet.by(f"map {data[1:]}") if isinstance(data, str) else packet
+    found = [decide(choices[key], led) if key in choices else Branch(SURE, packet) for key in keys]
     return [branch.scaled(Fraction(1, len(keys))) for branch in found]
 
 
@@ -143,10 +144,17 @@ def _value(expression: t.Any, packet: Packet) -> t.Any:
         ("payload", "dport"): packet.port,
         ("meta", "l4proto"): packet.protocol,
         ("meta", "mark"): packet.mark,
+        ("fib", "saddr type"): "local" if packet.from_node else "unicast",
         ("ct", "state"): "new",
         ("ct", "status"): "dnat" if packet.translated else "",
     }
-    key = (kind, body.get("field", body.get("key")))
+    key = (kind, _looked_up(body) if kind == "fib" else body.get("field", body.get("key")))
     if key not in values:
         raise UnclearError(f"nftables: the expression {expression} is not understood")
     return values[key]
+
+
+def _looked_up(body: Data) -> str:
+    """What a lookup of the routing table asks, such as `saddr type`; nft prints one flag as a list or alone."""
+    flags = body["flags"]
+    return f"{' '.join([flags] if isinstance(flags, str) else flags)} {body['result']}"

@@ -36,7 +36,7 @@ class Promise:
 
 @dataclasses.dataclass
 class Results:
-    """What was found so far."""
+    """What was found so far; requests are those made while something changed, paths those of Services."""
 
     topology: Data
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -44,6 +44,8 @@ class Results:
     probes: list[Data] = dataclasses.field(default_factory=list)
     asserts: list[Data] = dataclasses.field(default_factory=list)
     phases: list[Data] = dataclasses.field(default_factory=list)
+    requests: list[Data] = dataclasses.field(default_factory=list)
+    paths: list[Data] = dataclasses.field(default_factory=list)
     skipped: int = 0
     began: float = dataclasses.field(default_factory=time.time)
 
@@ -82,6 +84,8 @@ class Results:
             "asserts": self.asserts,
             "summary": {**summary(self.probes, self.asserts), "skipped": self.skipped},
             "phases": self.phases,
+            "requests": self.requests,
+            "paths": self.paths,
         }
 
     def write(self, path: pathlib.Path) -> None:

@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc_follow as follow
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc_path as ways
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import NAMES, Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy import by_port
@@ -21,10 +22,12 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_objects imp
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 
-SCALE, ROLL, FLOW, CONTROL, GONE = "scaled", "rolled", "flow", "recreated", "gone"
+SCALE, ROLL, FLOW, CONTROL, PATHS, GONE = "scaled", "rolled", "flow", "recreated", "paths", "gone"
+RECREATE = "strategy Recreate"  # the control of a rolling update
 ROLLOUT = f"kubectl -n {MARK} rollout restart deployment/{MOVING}"
 # What is claimed beside the cases: title and command.
 AROUND = {
+    PATHS: (ways.TITLE, "nft list table ip kube-proxy; iptables-save"),
     SCALE: (
         "a Deployment is scaled: EndpointSlices, the rules of every node and who answers follow; at none it is refused",
         f"kubectl -n {MARK} scale deployment/{MOVING} --replicas=3",
@@ -34,7 +37,7 @@ AROUND = {
         "a flow of UDP to a pod that goes is led to another, and connection tracking has nothing of the old one",
         "conntrack -L -p udp",
     ),
-    CONTROL: ("the same with strategy Recreate, which ends all pods first: requests fail, and it is noticed", ROLLOUT),
+    CONTROL: (f"the same with {RECREATE}, which ends all pods first: requests fail, and it is noticed", ROLLOUT),
     GONE: ("nothing of the cases is left in the cluster", f"kubectl get namespaces --selector={MARK}"),
 }
 
@@ -56,6 +59,7 @@ class Seen:
     rolled: follow.Rolled
     recreated: follow.Rolled
     left: list[str]
+    paths: list[Data] = dataclasses.field(default_factory=list)
 
     @property
     def records(self) -> list[Data]:
@@ -63,6 +67,11 @@ class Seen:
         asked = [one for played in self.played.values() for one in (*played.asked, *played.without)]
         asked += [one for step in self.scaled for one in step.outcomes]
         return [{**one.record, "protocol": by_port(one)} for one in asked]
+
+    def requests(self, check: str) -> list[Data]:
+        """What was asked all the while the Deployment was rolled, and with the control, for the report."""
+        told = follow.series(self.rolled) + follow.series(self.recreated, RECREATE)
+        return [{"check": check, "name": f"{MOVING} is rolled", "to": MOVING, **one} for one in told]
 
 
 def claims(topology: Data) -> list[tuple[str, Claim]]:
@@ -83,6 +92,7 @@ def faults(key: str, seen: Seen) -> list[str]:
         ROLL: lambda: follow.roll_faults(seen.rolled),
         FLOW: lambda: follow.flow_faults(seen.rolled),
         CONTROL: lambda: follow.control_faults(seen.recreated),
+        PATHS: lambda: ways.faults(seen.paths),
         GONE: lambda: seen.left,
     }
     return judges[key]() if key in judges else _case_faults(seen.played[key])

@@ -13,7 +13,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import flows
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
@@ -37,7 +37,8 @@ class Scaled:
 class Rolled:
     """What was asked while all pods were made anew: the pods before and after, address by name, and who answered whom.
 
-    tracked are the addresses that a node's connection tracking leads the flow of UDP to, before and after.
+    tracked are the addresses that a node's connection tracking leads the flow of UDP to, before and after; flow_from is
+    who asked by it.
     """
 
     old: t.Mapping[str, str]
@@ -45,6 +46,7 @@ class Rolled:
     requests: t.Mapping[str, Runs]
     flow: Runs
     tracked: tuple[set[str], set[str]]
+    flow_from: str = ""
 
 
 def runs(text: str) -> Runs:
@@ -135,3 +137,32 @@ def control_faults(seen: Rolled) -> list[str]:
     if any(word != "error" for found in seen.requests.values() for word, _number in failures(found, seen)):
         return []
     return ["no request failed although all pods were ended before new ones began"]
+
+
+def series(seen: Rolled, control: str | None = None) -> list[Data]:
+    """What was asked all the while, for the report: of each asker how often, and how often no pod answered.
+
+    control says what the rollout was made without; then some requests must fail, of one asker at least. Nothing is
+    expected of the flow then: its pod is gone before there is another.
+    """
+    told = []
+    for who, found in seen.requests.items():
+        faults = control_faults(seen) if control else _lost(found, seen)
+        told.append({"from": who, "expect": "some fail" if control else "none fails", **_counted(seen, found, faults)})
+    if not control:
+        flow = {"from": seen.flow_from, "protocol": "udp", "expect": "the flow goes on to a new pod"}
+        told.append({**_counted(seen, seen.flow, flow_faults(seen)), **flow})
+    return [{**one, "control": control} for one in told]
+
+
+def _counted(seen: Rolled, found: Runs, faults: list[str]) -> Data:
+    return {
+        "protocol": "tcp",
+        "asked": sum(number for _word, number in found),
+        "failed": sum(number for _word, number in failures(found, seen)),
+        "runs": [list(run) for run in found],
+        "before": sorted(seen.old),
+        "after": sorted(seen.new),
+        "ok": not faults,
+        "detail": "; ".join(faults),
+    }

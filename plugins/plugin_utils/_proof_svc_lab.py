@@ -29,6 +29,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_objects imp
     servers,
     service,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_path import Ways
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_rollout import Rollout
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
@@ -54,12 +55,13 @@ def prove(lab: Lab, name: str) -> Seen:
     ):
         ground = _ground(lab)
         asked = _asked(lab, ground, name)
+        paths = _paths(lab, ground, asked)
         rollout = Rollout(lab, ground, name)
         scaled = [rollout.scale(number) for number in REPLICAS]
         rolled, recreated = rollout.roll(), rollout.recreate()
         without = _without(lab, ground, asked)
     played = {key: Played(found, without[key]) for key, found in asked.items()}
-    return Seen(played, scaled, rolled, recreated, namespaces_left(lab.control_plane, KUBECTL, MARK))
+    return Seen(played, scaled, rolled, recreated, namespaces_left(lab.control_plane, KUBECTL, MARK), paths)
 
 
 def _ground(lab: Lab) -> Ground:
@@ -92,6 +94,12 @@ def _asked(lab: Lab, ground: Ground, name: str) -> dict[str, list[Outcome]]:
         time.sleep(PAUSE)
         asked.update(_by_case(lab, {key: [one.probe.again() for one in asked[key]] for key in late}))
     return asked
+
+
+def _paths(lab: Lab, ground: Ground, asked: dict[str, list[Outcome]]) -> list[Data]:
+    """How what was asked of each case went, by rules that are read when all of them have answered."""
+    ways = Ways(lab.topology, lab.snapshots(ground.near, ground.far), ground.servers.values())
+    return [path for found in asked.values() for path in ways.paths(found)]
 
 
 def _without(lab: Lab, ground: Ground, asked: dict[str, list[Outcome]]) -> dict[str, list[Outcome]]:

@@ -114,7 +114,7 @@ class Rollout:
         requests = {
             self.ground.askers[who].name: one for (who, protocol), one in zip(ASKED, found) if protocol == "tcp"
         }
-        return Rolled(old, new, requests, found[-1], (before, after))
+        return Rolled(old, new, requests, found[-1], (before, after), self.ground.askers[ASKED[-1][0]].name)
 
     def _asker(self, who: str, protocol: str, target: Endpoint) -> tuple[Machine, str, str]:
         source = self.ground.askers[who]

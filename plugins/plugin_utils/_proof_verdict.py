@@ -54,6 +54,7 @@ def judge(probe: Probe, result: Data) -> Data:
         "observed": observed,
         "ms": result["ms"],
         "source": result.get("source"),
+        "server": result.get("server"),
         "expect_source": probe.expect_source,
         "detail": wrong or result.get("detail", ""),
         "ok": observed != "error" and observed in probe.expect and not wrong,

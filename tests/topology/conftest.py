@@ -34,6 +34,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import clai
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy import claims as policy_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc import claims as service_claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_path import Ways
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_tunnel import claims as tunnel_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, streams
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report import write_reports
@@ -219,6 +220,7 @@ def services(
     def make(name: str) -> served.Asked:
         outcomes = [o for o in healthy.outcomes if o.probe.check == name]
         outcomes += lab.ask(served.probes(lab.topology, name, lab.endpoints, lab.services))
+        results.paths.extend(Ways(lab.topology, snapshots, healthy.pods).paths(outcomes))
         return served.Asked(lab.topology, outcomes, snapshots, healthy.pods)
 
     return results.once("{}", make)

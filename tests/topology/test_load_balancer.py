@@ -20,6 +20,7 @@ def balancing(lab: Lab, results: Results) -> t.Callable[[str], balancer.Seen]:
     def make(name: str) -> balancer.Seen:
         seen = prove(lab, name)
         results.probes.extend(one.record for asked in seen.asked.values() for one in asked)
+        results.paths.extend(seen.paths)
         if seen.took is not None:
             results.phases.append({"name": f"{name}: until another node answered", "seconds": seen.took})
         return seen

@@ -20,6 +20,8 @@ def fronts(lab: Lab, results: Results) -> t.Callable[[str], svc.Seen]:
     def make(name: str) -> svc.Seen:
         seen = prove(lab, name)
         results.probes.extend(seen.records)
+        results.requests.extend(seen.requests(name))
+        results.paths.extend(seen.paths)
         return seen
 
     return results.once("{}", make)

@@ -23,6 +23,10 @@ ALL = {"192.0.2.240": ["w1"], "192.0.2.241": ["w1"], "192.0.2.242": ["w2"]}
 CUT = {"192.0.2.240": ["w2"], "192.0.2.241": [], "192.0.2.242": ["w2"]}
 OUTSIDE = Endpoint("outside", "namespaces", None, "192.0.2.201")
 SILENT = ("timeout", "unreachable")
+PATH = {
+    **dict.fromkeys(("protocol", "from", "to", "target", "node", "observed", "server"), ""),
+    **{"detail": "rules lead to dropped", "ok": False},
+}
 
 
 def outcome(name: str, address: str, protocol: str, expect: tuple[str, ...], observed: str = "") -> Outcome:
@@ -72,6 +76,7 @@ def seen() -> proof.Seen:
         7.0,
         "w2",
         late="192.0.2.243",
+        paths=[{"ok": True}],
     )
 
 
@@ -138,6 +143,8 @@ CASES: dict[str, tuple[t.Callable[[proof.Seen], None], set[str]]] = {
     "a speaker is left": (set_in("claimed", "silent", "192.0.2.240", value=["w1"]), {"silent"}),
     "a way without speakers": (probe_fails("silent", "local-w2", "ok"), {"silent"}),
     "no speaker comes back": (set_in("claimed", "again", "192.0.2.242", value=[]), {"again"}),
+    "rules lead elsewhere": (field("paths", [PATH]), {"paths"}),
+    "no way was followed": (field("paths", []), {"paths"}),
     "something is left": (field("left", ["namespace/x is still there"]), {"gone"}),
     "too few were asked": (set_in("asked", "again", value=[]), {"again"}),
 }

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc as svc
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc_ground as ground_of
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_cases import cases
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_follow import Rolled
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import read_results
 from service_network import TOPOLOGY, Lie, ground, outcomes
 
 GROUND = ground()
@@ -81,16 +84,35 @@ def test_a_case_of_which_nothing_was_asked_shows_nothing():
     assert svc.faults("rolled", empty) == ["nobody asked"]
     assert svc.faults("flow", empty) == ["nobody asked"]
     assert svc.faults("recreated", empty) == ["no request failed although all pods were ended before new ones began"]
+    assert svc.faults("paths", empty) == ["no way was followed"]
     assert svc.faults("gone", empty) == empty.left
 
 
 def test_claims_are_one_a_case_and_what_is_around_them():
     told = svc.claims(TOPOLOGY)
     assert {name for name, _claim in told} == {"services"}
-    around = ["scaled", "rolled", "flow", "recreated", "gone"]
+    around = ["paths", "scaled", "rolled", "flow", "recreated", "gone"]
     assert [claim.case for _name, claim in told] == [*(case.name for case in cases()), *around]
 
 
 def test_records_tell_ports_apart():
     found = {record["protocol"] for record in seen().records if record["to"] == "ports"}
     assert found == {"tcp/80", "udp/80", "tcp/81", "tcp/9", "udp/9"}
+
+
+def test_requests_of_a_rollout_and_of_its_control_are_told_to_the_report():
+    rolled = Rolled(
+        {"p": "1"}, {"q": "2"}, {"a-w1": [("p", 30), ("q", 30)]}, [("p", 9), ("q", 9)], (set(), set()), "a-cp1"
+    )
+    recreated = dataclasses.replace(rolled, requests={"a-w1": [("p", 30), ("refused", 4), ("q", 30)]})
+    told = svc.Seen({}, [], rolled, recreated, []).requests("services")
+    assert [(one["control"], one["from"], one["protocol"], one["failed"]) for one in told] == [
+        (None, "a-w1", "tcp", 0),
+        (None, "a-cp1", "udp", 0),
+        ("strategy Recreate", "a-w1", "tcp", 4),
+    ]
+    small = {"topology": {"name": "x", "segments": {}, "nodes": {}}, "started": "", "elapsed": 0, "versions": {}}
+    lists = {key: [] for key in ("endpoints", "probes", "asserts")}
+    counts = dict.fromkeys(("failed", "errors", "skipped"), 0)
+    read = read_results({**small, **lists, "summary": counts, "requests": told})
+    assert [(one.origin, one.to, one.state) for one in read.requests][-1] == ("a-w1", "moving", "reached")

@@ -51,6 +51,31 @@ def test_what_a_rolling_update_must_not_do(found, fault):
     assert follow.roll_faults(changed(requests={"a-w1": found})) == [fault]
 
 
+def test_requests_are_told_with_how_many_failed():
+    lost = [("old-1", 20), ("refused", 2), ("timeout", 1), ("new-1", 30)]
+    told = follow.series(changed(requests={**REQUESTS, "a-cp1": lost}, flow_from="a-cp1"))
+    assert [(one["from"], one["protocol"], one["asked"], one["failed"], one["ok"]) for one in told] == [
+        ("a-w1", "tcp", 55, 0, True),
+        ("a-cp1", "tcp", 53, 3, False),
+        ("a-cp1", "udp", 72, 2, True),
+    ]
+    assert told[1]["detail"] == "of 53 requests failed: refused 2, timeout 1"
+    assert told[1]["runs"] == [list(run) for run in lost]
+    assert {tuple(one["before"] + one["after"]) for one in told} == {("old-1", "old-2", "new-1", "new-2")}
+    assert {one["control"] for one in told} == {None}
+
+
+@pytest.mark.parametrize(("lost", "ok"), [([], False), ([("refused", 3)], True)])
+def test_of_the_control_some_requests_are_to_fail(lost, ok):
+    found = {"a-w1": [("old-1", 20), *lost, ("new-1", 30)], "a-cp1": [("old-1", 20), ("new-1", 30)]}
+    told = follow.series(changed(requests=found), "strategy Recreate")
+    assert [(one["from"], one["expect"], one["ok"]) for one in told] == [
+        ("a-w1", "some fail", ok),
+        ("a-cp1", "some fail", ok),
+    ]
+    assert {one["control"] for one in told} == {"strategy Recreate"}
+
+
 def test_pods_that_stayed_show_nothing():
     assert follow.roll_faults(changed(new={**NEW, "old-1": "10.244.1.4"})) == ["old-1 was not made anew"]
 

@@ -27,6 +27,7 @@ def test_an_answer_from_the_right_pod_is_ok():
         "observed": "ok",
         "ms": 0.7,
         "source": "10.244.1.2",
+        "server": "a-x7k2p",
         "expect_source": None,
         "detail": "",
         "ok": True,
