@@ -26,10 +26,11 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as proxy_asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_asking import call_agent
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, PLUGINS, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import Front, Service, fronts, services
@@ -204,18 +205,6 @@ class Lab:
     def fdb(self, netns: str, selector: str) -> list[Data]:
         """The FDB in a namespace of `br NAME` or `dev NAME`, as `bridge -j` prints it."""
         return t.cast("list[Data]", json.loads(self.machines[HOST].run(f"bridge -n {netns} -j fdb show {selector}")))
-
-
-def call_agent(machine: Machine, probes: list[Probe], timeout: float, parallel: int) -> list[Data]:
-    """The agent's results; when it could not run at all, every one of its probes is an error."""
-    try:
-        jobs = [plan.job(probe, timeout) for probe in probes]
-        results = json.loads(machine.run(commands.agent(jobs, parallel)))
-        if len(results) != len(probes):
-            raise ProofError(f"{machine.name}: {len(results)} results for {len(probes)} probes")
-        return t.cast("list[Data]", results)
-    except (ProofError, ValueError) as problem:
-        return [{"observed": "error", "ms": None, "detail": str(problem)}] * len(probes)
 
 
 def healthy_probes(lab: Lab) -> list[Probe]:
