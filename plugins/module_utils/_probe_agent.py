@@ -7,9 +7,10 @@ This module util is PRIVATE to the collection. It is sent to a machine as text, 
 
 A job is a dictionary. Every job has protocol (tcp, udp, icmp, trace, and for names dns, srv, cname), timeout (seconds a
 step) and namespace: null is the machine's own network, a path is a namespace file, an IPv4 address is the namespace
-that has this address (a pod's). tcp and udp want address, port and key and talk to agnhost's netexec; icmp wants
-address and key, and takes size (bytes of the whole IP packet, sent with DF set, RFC 1191); trace wants address and key;
-dns wants name and asks for its addresses as resolv.conf(5) of that namespace says, srv and cname for such records.
+that has this address (a pod's). silent says that no answer is expected. tcp and udp want address, port and key and talk
+to agnhost's netexec; icmp wants address and key, and takes size (bytes of the whole IP packet, sent with DF set, RFC
+1191); trace wants address and key; dns wants name and asks for its addresses as resolv.conf(5) of that namespace says,
+srv and cname for such records.
 
 A result has observed, ms and detail, and where there is such a thing source (the address that the server saw), server
 (who answered), addresses (or what else a name has) and hops (the addresses of those who forward, in order). observed is
@@ -34,6 +35,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._probe_protocols impor
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_trace import trace
 
 PARALLEL = 32
+WAITING = 128  # jobs at a time of which silence is expected: they wait, and take nobody's processor meanwhile
 CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 
 
@@ -123,10 +125,12 @@ def probe(job: Job, pids: dict[str, list[str]]) -> Result:
 
 
 def run(jobs: list[Job], parallel: int = PARALLEL) -> list[Result]:
-    """Run all jobs, so many at a time; results are in the jobs' order."""
+    """Run all jobs, so many at a time, and beside them those that only wait; results are in the jobs' order."""
     pids = pods()
-    with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
-        return list(pool.map(lambda job: probe(job, pids), jobs))
+    threads = concurrent.futures.ThreadPoolExecutor
+    with threads(parallel) as asking, threads(WAITING) as waiting:
+        started = [(waiting if job.get("silent") else asking).submit(probe, job, pids) for job in jobs]
+        return [one.result() for one in started]
 
 
 def main() -> None:

@@ -222,6 +222,7 @@ def bare_samples(name: str, found: dict[str, list[Endpoint]]) -> list[Probe]:
 def job(probe: Probe, timeout: float) -> Data:
     """The probe agent's job for a probe (plugins/module_utils/_probe_agent.py)."""
     common = {"namespace": probe.source.namespace, "protocol": probe.protocol, "timeout": timeout, "key": probe.key}
+    common |= {"silent": True} if "timeout" in probe.expect else {}
     if probe.protocol in NAMES:
         return {**common, "name": probe.target.name}
     port = probe.target.ports.get(probe.protocol)

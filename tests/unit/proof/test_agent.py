@@ -10,6 +10,7 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _probe_agent as agent
@@ -71,6 +72,21 @@ def test_a_pod_is_found_by_its_address():
 def test_a_namespace_that_cannot_be_entered_is_an_error(namespace):
     job = {"namespace": namespace, "protocol": "tcp", "address": "127.0.0.1", "port": 1, "key": "k", "timeout": 0.1}
     assert agent.probe(job, {})["observed"] == "error"
+
+
+def test_jobs_that_only_wait_hold_up_nobody(monkeypatch):
+    """One at a time would take all of the silent ones ten seconds."""
+    monkeypatch.setattr(agent, "enter", lambda _path: None)  # root's alone
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute, socket.socket() as closed:
+        for sock in (mute, closed):
+            sock.bind(("127.0.0.1", 0))
+        common = {"namespace": None, "address": "127.0.0.1", "key": "k", "timeout": 0.5}
+        quiet = {**common, "protocol": "udp", "port": mute.getsockname()[1], "silent": True}
+        loud = {**common, "protocol": "tcp", "port": closed.getsockname()[1]}
+        began = time.monotonic()
+        found = agent.run([*[quiet] * 20, loud, quiet], parallel=1)
+    assert [one["observed"] for one in found] == ["timeout"] * 20 + ["refused", "timeout"]
+    assert time.monotonic() - began < 5
 
 
 def test_what_resolv_conf_says():
