@@ -16,7 +16,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import OUT
 
 MARGIN, LINE, PAD, GAP = 16.0, 15.0, 9.0, 10.0
 # Widths of what a line shows.
-CLIENT, ASKS, RULES, CHANCE, END, SEEN = 138.0, 160.0, 400.0, 46.0, 170.0, 192.0
+CLIENT, ASKS, RULES, CHANCE, END, SEEN = 138.0, 160.0, 420.0, 46.0, 170.0, 192.0
 HEAD = ("client", "asks", "rules of the node that translates", "", "led to", "source address seen there")
 WIDTHS = (CLIENT, ASKS, RULES, CHANCE, END, SEEN)
 STARTS = tuple(MARGIN + sum(WIDTHS[:index]) for index in range(len(WIDTHS)))
@@ -33,8 +33,8 @@ def service_pictures(results: Results, check: str) -> dict[str, Picture]:
     for path in results.paths:
         if path.check == check:
             found.setdefault(path.control or path.check, []).append(path)
-    kinds = {end["name"]: end["kind"] for end in results.endpoints}
-    return {name: _picture(check, name, rows(paths), kinds) for name, paths in found.items()}
+    machines = {str(end["address"]) for end in results.endpoints if end["kind"] in ("node", "namespace")}
+    return {name: _picture(check, name, rows(paths), machines) for name, paths in found.items()}
 
 
 def rows(paths: t.Iterable[ServicePath]) -> list[Row]:
@@ -47,7 +47,7 @@ def rows(paths: t.Iterable[ServicePath]) -> list[Row]:
     return list(found.values())
 
 
-def _picture(check: str, name: str, lines: list[Row], kinds: dict[str, str]) -> Picture:
+def _picture(check: str, name: str, lines: list[Row], machines: set[str]) -> Picture:
     shapes: list[Shape] = [
         Text(x, MARGIN + 10, words, width, "muted", size=SMALL)
         for words, x, width in zip(HEAD, STARTS, WIDTHS)
@@ -56,7 +56,7 @@ def _picture(check: str, name: str, lines: list[Row], kinds: dict[str, str]) -> 
     y = MARGIN + 22
     for row in lines:
         height = 2 * PAD + LINE * max(2, 1 + len(row[0].rules))
-        shapes += _row(row, y, height, kinds)
+        shapes += _row(row, y, height, machines)
         y += height + GAP
     if any(len(row) > 1 for row in lines):
         shapes.append(Text(MARGIN, y + 12, NOTE, WIDTH - 2 * MARGIN, "muted", size=SMALL))
@@ -72,25 +72,25 @@ def _picture(check: str, name: str, lines: list[Row], kinds: dict[str, str]) -> 
     )
 
 
-def _row(row: Row, y: float, height: float, kinds: dict[str, str]) -> t.Iterator[Shape]:
+def _row(row: Row, y: float, height: float, machines: set[str]) -> t.Iterator[Shape]:
     path, middle = row[0], y + height / 2
     client, asks, rules, chance, end, seen = STARTS
     yield Line(((client + CLIENT, middle), (end, middle)), "wire-line")
-    yield from _box(Rect(client, y, CLIENT, height, _kind(path.origin, kinds), 4), path.origin, path.source)
+    yield from _box(Rect(client, y, CLIENT, height, _kind(path.source, machines), 4), path.origin, path.source)
     yield Text(asks + ASKS / 2, middle - 6, _protocols(row), ASKS - 8, "strong", "middle", SMALL)
     yield Text(asks + ASKS / 2, middle + 15, path.target, ASKS - 8, anchor="middle", size=SMALL)
     yield from _rules(Rect(rules, y, RULES, height, "cni", 4), path)
     if path.chance != "1":
         yield Text(chance + CHANCE / 2, middle - 6, path.chance, CHANCE, "muted", "middle", SMALL)
-    kind = "bad" if not path.ok else _kind(path.server, kinds) if path.server else "cut"
+    kind = "bad" if not path.ok else _kind(path.end, machines) if path.server else "cut"
     yield from _box(Rect(end, y, END, height, kind, 4), path.server or path.end, _ends(row) if path.server else "")
     for number, words in enumerate(_source(path)):
         yield Text(seen + 8, middle - 3 + number * LINE, words, SEEN - 8, "" if number else "strong", size=SMALL)
 
 
-def _kind(name: str, kinds: dict[str, str]) -> str:
-    """Machines are drawn otherwise than pods; a server of a case is a pod, if it is nothing else."""
-    return "wire" if kinds.get(name) in ("node", "namespace") else "pod"
+def _kind(address: str, machines: set[str]) -> str:
+    """Who has a machine's address is drawn otherwise than pods."""
+    return "wire" if address.partition(":")[0] in machines else "pod"
 
 
 def _box(rect: Rect, name: str, address: str) -> t.Iterator[Shape]:

@@ -59,7 +59,7 @@ def served(small: Data) -> Data:
     """Results of a check of Services."""
     small["topology"]["checks"] = {"services": {"services": "all"}}
     small["endpoints"].append({"name": "outside", "kind": "namespace", "node": None, "address": "172.30.32.201"})
-    small["endpoints"] += [{"name": name, "kind": "node", "node": name, "address": ""} for name in ("cp1", "w1")]
+    small["endpoints"].append({"name": "cp1", "kind": "node", "node": "cp1", "address": "172.30.32.11"})
     return small | {"paths": [dict(path) for path in PATHS], "requests": [dict(SERIES), dict(CONTROL)]}
 
 
