@@ -7,12 +7,16 @@ After an intended change: REFTOPO_GOLDEN=write pytest tests/unit/report, and loo
 from __future__ import annotations
 
 import ipaddress
+import json
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import read_results
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_path import path_picture
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_requests import requests_picture
+from ansible_collections.reftopo.lab.plugins.plugin_utils._report_service import service_pictures
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import svg
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_topology import topology_picture
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
@@ -55,3 +59,12 @@ def example_pods(topology: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         for (name, node), subnet in zip(topology["nodes"].items(), parts)
         for number, pod in enumerate(node.get("pods", [f"a-{name}", f"b-{name}"]), 2)
     ]
+
+
+def test_pictures_of_what_was_seen_of_services(golden: t.Callable[[str | Path, str], None]) -> None:
+    """Recorded in one run of the topology services: the ways of the case external-local, and the rolled Deployment."""
+    results = read_results(json.loads((Path(__file__).parent / "data/services.json").read_text(encoding="utf-8")))
+    images = ROOT / "docs" / "images"
+    ways = service_pictures(results, "services")["external-local"]
+    golden(images / "services-rules.svg", svg(ways, standalone=True))
+    golden(images / "services-requests.svg", svg(requests_picture("services", results.requests), standalone=True))
