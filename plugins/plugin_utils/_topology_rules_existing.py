@@ -18,8 +18,8 @@ CONNECTION = ("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_priva
 # What is taken back from a host, and proven to be: no other plugin, backend or mode.
 SUPPORTED = {"name": "flannel", "backend": "vxlan"}
 SUPPORTED_MODE = "nftables"
-# What takes namespaces as well, which are made on this machine, and hosts are elsewhere.
-OF_CLUSTERS, OF_CHECKS = ("dns", "load_balancer"), ("dns", "services")
+# What is proven from namespaces, which are made on this machine, where hosts are not.
+OF_CLUSTERS, OF_CHECKS = ("dns", "ingress", "load_balancer"), ("dns", "services")
 
 
 def existing_problems(topology: Data) -> t.Iterator[Problem]:
@@ -104,7 +104,7 @@ def _with_namespaces(topology: Data) -> t.Iterator[Problem]:
     for path, section, keys in sections:
         for key in keys:
             if (section or {}).get(key) is not None:
-                what = "not supported on existing hosts yet: it needs a namespace in their network"
+                what = "not supported on existing hosts yet: its proof needs a namespace in their network"
                 yield Problem(f"{path}.{key}", what, f"remove {key}")
 
 

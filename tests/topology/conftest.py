@@ -20,17 +20,12 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_de
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as ruled
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import claims as learned_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns import claims as dns_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_etcd import claims as etcd_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress import claims as ingress_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer import claims as balanced_claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_mechanisms import MECHANISM_CLAIMS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nat import claims as nat_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pod import claims as pod_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy import claims as policy_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Results, endpoint_entries, versions
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc import claims as service_claims
@@ -85,17 +80,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "control": [(name,) for name, check in checks.items() if "break" in check],
         **{
             fixture: [(name, claim) for name in checked_by(mechanism, checks) for claim in claims_of(topology)]
-            for fixture, mechanism, claims_of in (
-                ("learned", "bridge", learned_claims),
-                ("translated", "nat", nat_claims),
-                ("anatomy", "pod", pod_claims),
-                ("recorded", "etcd", etcd_claims),
-                ("ruled", "proxy", ruled.claims),
-                ("served", "proxy", served.claims),
-                ("unheard", "proxy", unheard.claims),
-                ("balanced", "load-balancer", balanced_claims),
-                ("led", "ingress", ingress_claims),
-            )
+            for fixture, mechanism, claims_of in MECHANISM_CLAIMS
         },
         "tunnel": [] if mechanisms else [(name, claim) for name in overlays for claim in tunnel_claims(topology)],
         "claim": [(name, claim) for name in mechanisms for claim in claims(topology)],
