@@ -60,14 +60,24 @@ class Results:
         self.asserts.append({**dataclasses.asdict(Promise(check, name, None, "")), **found})
 
     def once(self, phase: str, make: t.Callable[[str], T]) -> t.Callable[[str], T]:
-        """What is made for a check when it is first asked for; how long it took is a phase, named with the check."""
+        """What is made for a check when it is first asked for; how long it took is a phase, named with the check.
+
+        What broke is not tried again either: whoever asks for it is told the same.
+        """
+        broke: dict[str, Exception] = {}
 
         @functools.cache
         def of(name: str) -> T:
+            if name in broke:
+                raise broke[name]
             began = time.monotonic()
-            made = make(name)
-            self.phases.append({"name": phase.format(name), "seconds": round(time.monotonic() - began, 1)})
-            return made
+            try:
+                return make(name)
+            except Exception as problem:
+                broke[name] = problem
+                raise
+            finally:
+                self.phases.append({"name": phase.format(name), "seconds": round(time.monotonic() - began, 1)})
 
         return of
 

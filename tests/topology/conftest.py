@@ -134,12 +134,14 @@ def check_of(item: pytest.Item) -> str:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> t.Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A case that could not be judged is noted as such, so that no report can look complete without it."""
+    """A case that could not be judged is noted as such, so that no report can look complete without it.
+
+    Judges say by pytest.fail what speaks against a case, and it is noted then; anything else is that they broke.
+    """
     report = yield
-    if report.when == "call":
+    if report.when == "call" or report.failed:
         item.config.stash[CASES].discard(item.nodeid)
-    elif report.failed and call.excinfo:
-        item.config.stash[CASES].discard(item.nodeid)
+    if report.failed and call.excinfo and not isinstance(call.excinfo.value, pytest.fail.Exception):
         item.config.stash[RESULTS].undecided(check_of(item), f"{report.when} of {item.name}", str(call.excinfo.value))
         if isinstance(call.excinfo.value, ProofError):
             report.longrepr = str(call.excinfo.value)

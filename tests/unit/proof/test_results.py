@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pathlib
 import stat
 import subprocess
 import sys
+import types
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import LONGEST_SOCKET, ssh_arguments
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, endpoint_entries
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_model import read_results
 
@@ -50,6 +53,49 @@ def test_a_phase_is_made_and_noted_once_for_a_check(results):
     once = results.once("{}, broken", lambda name: made.append(name) or len(made))
     assert [once("a"), once("b"), once("a")] == [1, 2, 1]
     assert [phase["name"] for phase in results.phases[-2:]] == ["a, broken", "b, broken"]
+
+
+def test_what_broke_is_not_made_again(results):
+    tries: list[str] = []
+
+    def make(name):
+        tries.append(name)
+        raise RuntimeError(f"{name} broke")
+
+    once = results.once("{}", make)
+    for _again in range(2):
+        with pytest.raises(RuntimeError, match="a broke"):
+            once("a")
+    assert tries == ["a"]
+    assert [phase["name"] for phase in results.phases].count("a") == 1
+
+
+@pytest.mark.parametrize(
+    ("when", "problem", "noted", "ends"),
+    [
+        ("call", pytest.fail.Exception("1 cell is wrong"), False, False),
+        ("call", ProofError("the link stays down"), True, True),
+        ("call", RuntimeError("no"), True, False),
+        ("setup", RuntimeError("no"), True, False),
+        ("setup", ProofError("no pods"), True, True),
+    ],
+)
+def test_a_case_whose_judge_broke_is_noted(results, when, problem, noted, ends):
+    """A control that cannot be made would else leave a report without it, in which all there is holds."""
+    spec = importlib.util.spec_from_file_location("suite_conftest", ROOT / "tests/topology/conftest.py")
+    suite = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(suite)
+    config = types.SimpleNamespace(stash={suite.CASES: {"case"}, suite.RESULTS: results})
+    callspec = types.SimpleNamespace(params={"control": ("without-overlay",)})
+    session = types.SimpleNamespace(shouldstop=False)
+    item = types.SimpleNamespace(config=config, callspec=callspec, session=session, nodeid="case", name="test_control")
+    report = types.SimpleNamespace(when=when, failed=True, longrepr="")
+    hook = suite.pytest_runtest_makereport(item, types.SimpleNamespace(excinfo=types.SimpleNamespace(value=problem)))
+    next(hook)
+    with pytest.raises(StopIteration):
+        hook.send(report)
+    assert [one["detail"] for one in results.asserts] == ([str(problem)] if noted else [])
+    assert (bool(session.shouldstop), config.stash[suite.CASES]) == (ends, set())
 
 
 def test_the_file_is_private_and_the_report_takes_it(results, tmp_path):
