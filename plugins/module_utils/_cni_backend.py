@@ -71,7 +71,11 @@ FLANNEL = Plugin(
 # (globalDefaults).
 CALICO = Plugin(
     {
-        "bgp": Backend(defaults={"as_number": 64512}, options=("mtu", "route_reflectors"), one_segment=True),
+        "bgp": Backend(
+            defaults={"as_number": 64512},
+            options=("mtu", "route_reflectors", "peers", "password"),
+            one_segment=True,
+        ),
         "vxlan": Backend(50, {"vni": 4096, "port": 4789}, "vxlan.calico", "vxlan"),
     },
     "cali*",

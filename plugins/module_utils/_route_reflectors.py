@@ -98,9 +98,12 @@ def _mark(name: str, marks: t.Mapping[str, str]) -> Step:
 
 
 def _unmesh() -> Step:
-    """One field of an object that may have more, which are the user's."""
+    """One field of an object that may have more, which are the user's or of the cluster's manifests.
+
+    The manager is not that of the manifests, whose next apply would take away what they do not say.
+    """
     data = {"apiVersion": "crd.projectcalico.org/v1", "kind": "BGPConfiguration", "metadata": {"name": "default"}}
-    words = ("apply", "--server-side", "--force-conflicts", "--field-manager=reftopo", "--filename=-")
+    words = ("apply", "--server-side", "--force-conflicts", "--field-manager=reftopo-reflectors", "--filename=-")
     return Step(words, {**data, "spec": {"nodeToNodeMeshEnabled": False}})
 
 

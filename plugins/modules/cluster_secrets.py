@@ -12,8 +12,8 @@ author: reftopo.lab maintainers (@reftopo)
 description:
   - Makes with kubeadm, in a folder of this machine, what a cluster's nodes need from the first moment, so that control
     plane and workers can start together. What is there already is kept.
-  - Files are C(pki/ca.crt), C(pki/ca.key), C(token) and C(admin.conf); all but the certificate have mode 0600. Beside
-    them C(cluster.json) keeps what the cluster is built with.
+  - Files are C(pki/ca.crt), C(pki/ca.key), C(token), C(admin.conf) and, where it is asked for, C(bgp-password); all but
+    the certificate have mode 0600. Beside them C(cluster.json) keeps what the cluster is built with.
   - Each is made aside and renamed, so that what is there is whole, also after a run that was killed.
   - The machine needs no default route and no container engine for it.
 extends_documentation_fragment:
@@ -43,6 +43,10 @@ options:
     description: The API server's V(address:port), which the kubeconfig points to.
     type: str
     required: true
+  bgp_password:
+    description: Whether to make a password for sessions of BGP, too.
+    type: bool
+    default: false
   record:
     description: What the cluster is built with; M(reftopo.lab.preflight) compares it in later runs.
     type: dict
@@ -83,14 +87,16 @@ from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
 TOKEN_ID = "reftop"
 TOKEN_LENGTH = 16
 MADE = ("pki", "token", "admin.conf")
+# RFC 2385 section 4.5: at least 12 and up to 80 bytes
+BGP_PASSWORD, BGP_PASSWORD_LENGTH = "bgp-password", 24
 RECORD = "cluster.json"
 API = "kubeadm.k8s.io/v1beta4"
 
 
-def new_token() -> str:
-    """A bootstrap token with 82 bits of randomness."""
+def random_text(length: int) -> str:
+    """So many lower-case letters and digits; 16 have 82 bits of randomness."""
     alphabet = string.ascii_lowercase + string.digits
-    return f"{TOKEN_ID}." + "".join(secrets.choice(alphabet) for dummy in range(TOKEN_LENGTH))
+    return "".join(secrets.choice(alphabet) for dummy in range(length))
 
 
 def configuration(kubernetes: str, endpoint: str, certificates: str) -> str:
@@ -113,11 +119,12 @@ def configuration(kubernetes: str, endpoint: str, certificates: str) -> str:
 
 
 def make(module: AnsibleModule, name: str, aside: str) -> None:
-    """Make one of ``MADE`` in the folder ``aside``."""
+    """Make one of ``MADE``, or the password, in the folder ``aside``."""
     params = module.params
-    if name == "token":
+    if name in ("token", BGP_PASSWORD):
+        text = f"{TOKEN_ID}.{random_text(TOKEN_LENGTH)}" if name == "token" else random_text(BGP_PASSWORD_LENGTH)
         with open(os.open(f"{aside}/{name}", os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
-            stream.write(new_token())
+            stream.write(text)
         return
     phase, pki = ["kubeconfig", "admin", f"--kubeconfig-dir={aside}"], f"{params['folder']}/pki"
     if name == "pki":
@@ -146,12 +153,14 @@ def main() -> None:
             "kubeadm": {"type": "path", "required": True},
             "kubernetes": {"type": "str", "required": True},
             "endpoint": {"type": "str", "required": True},
+            "bgp_password": {"type": "bool", "default": False, "no_log": False},
             "record": {"type": "dict", "required": True},
         },
         supports_check_mode=True,
     )
     folder = module.params["folder"]
-    missing = [name for name in MADE if not os.path.exists(os.path.join(folder, name))]
+    wanted = [*MADE, *([BGP_PASSWORD] if module.params["bgp_password"] else [])]
+    missing = [name for name in wanted if not os.path.exists(os.path.join(folder, name))]
     record, path = json.dumps(module.params["record"], indent=1, sort_keys=True) + "\n", os.path.join(folder, RECORD)
     recorded = [] if read_text(path) == record else [RECORD]
     if missing and not module.check_mode:

@@ -99,11 +99,17 @@ def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:
 
 
 def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
-    """Sessions, prefixes and routes that are of no node of the topology."""
+    """Sessions, prefixes and routes that are of no node of the topology, and of no peer outside.
+
+    Where there are peers, nodes tell each other of the services' network, too, which no kernel gets (rejectcidrs).
+    """
     blocks = {block for peer in known.values() for block in peer.subnets}
-    addresses = {node["address"] for name, node in topology["nodes"].items() if name != own.node}
+    outside = pod_network(topology)["cni"].get("peers", {})
+    others = [node for name, node in topology["nodes"].items() if name != own.node]
+    addresses = {one["address"] for one in (*others, *outside.values())}
     spoken = sessions(snapshot.text("bgp"))
-    learned = _learned(snapshot, spoken)
+    told = {pod_network(topology)["service_cidr"]} if outside else set()
+    learned = [one for one in _learned(snapshot, spoken) if one.network not in told]
     return [
         *(
             f"session {one.name} with {one.neighbour}, no other node"
@@ -122,10 +128,11 @@ def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[s
 
 def mesh_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[str, Peer]) -> list[str]:
     """What a node still has of the others when it must have no session with them."""
+    addresses = {node["address"] for node in topology["nodes"].values()}
     theirs = {block for name, peer in known.items() if name != own.node for block in peer.subnets}
     there = [f"a route to {row['dst']}" for row in pod_routes(snapshot, topology) if row["dst"] in theirs]
     return [f"{own.node} has {what}" for what in there] + [
-        f"{own.node} has session {one.name}" for one in sessions(snapshot.text("bgp"))
+        f"{own.node} has session {one.name}" for one in sessions(snapshot.text("bgp")) if one.neighbour in addresses
     ]
 
 

@@ -24,12 +24,13 @@ ATTRIBUTE = re.compile(r"\t(?P<key>[A-Za-z_.]+): ?(?P<value>.*)")
 
 
 class Session(t.NamedTuple):
-    """A session of BGP: the protocol's name in BIRD, the neighbour's address and AS number, and its state."""
+    """A session of BGP: the protocol's name in BIRD, the neighbour's address and AS number, state and last error."""
 
     name: str
     neighbour: str
     as_number: str
     state: str
+    error: str = ""
 
 
 class Prefix(t.NamedTuple):
@@ -50,7 +51,7 @@ def sessions(text: str) -> list[Session]:
         if head:
             rows = [match for line in part.splitlines() if (match := FIELD.match(line))]
             fields = {row["key"]: row["value"] or "" for row in rows}
-            values = (fields.get(key, "") for key in ("Neighbor address", "Neighbor AS", "BGP state"))
+            values = (fields.get(key, "") for key in ("Neighbor address", "Neighbor AS", "BGP state", "Last error"))
             found.append(Session(head["name"], *values))
     return found
 

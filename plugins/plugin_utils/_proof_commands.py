@@ -18,7 +18,7 @@ import zlib
 from ansible_collections.reftopo.lab.plugins.module_utils._flannel_etcd import etcdctl
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import BIRDCL, Snapshot
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
 UTILS = "ansible_collections.reftopo.lab.plugins.module_utils."
 AGENT = ("_probe_dns", "_probe_protocols", "_probe_trace", "_probe_agent")  # the last one runs
@@ -29,8 +29,6 @@ ETCD = ("_flannel_etcd", "_probe_etcd")
 ARP = ("_probe_arp",)
 DETACH = ("_pod_model", "_pod_cni", "_probe_detach")
 HELD = "reftopo: held"
-# The object that says how all nodes speak BGP; without it they have a session with each other.
-MESH = {"apiVersion": "crd.projectcalico.org/v1", "kind": "BGPConfiguration", "metadata": {"name": "default"}}
 RULES = "ip -4 rule show"
 LISTENING = "listening on"  # tcpdump, when it misses nothing from now on
 SNAPLEN = 320  # bytes of a frame: all headers and the key, which every probe has first in its payload
@@ -93,18 +91,7 @@ def etcd_facts(endpoint: str) -> str:
 def forget_lease(endpoint: str, key: str) -> str:
     """Stop a node's flanneld and delete its lease; start flanneld again when standard input closes."""
     delete = shlex.join(etcdctl(endpoint, "del", key))
-    return _hold(f"systemctl stop flanneld && {delete} | grep -qx 1", "systemctl start flanneld")
-
-
-def unmesh(kubectl: str) -> str:
-    """Tell Calico to have no session between nodes, and take it back when standard input closes.
-
-    It is said by an object that must not be there: what a user says in it is neither written over nor deleted.
-    """
-    text = json.dumps({**MESH, "spec": {"nodeToNodeMeshEnabled": False}})
-    create = f"printf %s {shlex.quote(text)} | {kubectl} create --filename=- >/dev/null"
-    delete = f"{kubectl} delete --ignore-not-found bgpconfigurations.crd.projectcalico.org default >/dev/null"
-    return _hold(f"{{ {create} || exit 1; }}", delete)
+    return hold(f"systemctl stop flanneld && {delete} | grep -qx 1", "systemctl start flanneld")
 
 
 def populate(kubectl: str, objects: list[Data], selector: str) -> str:
@@ -114,7 +101,7 @@ def populate(kubectl: str, objects: list[Data], selector: str) -> str:
     """
     before = f"{kubectl} delete namespaces --selector={selector} >/dev/null"
     after = f"{before} --wait=false"
-    return _hold(f"{{ {{ {before} && {apply(kubectl, objects)}; }} || {{ {after}; exit 1; }}; }}", after)
+    return hold(f"{{ {{ {before} && {apply(kubectl, objects)}; }} || {{ {after}; exit 1; }}; }}", after)
 
 
 def apply(kubectl: str, objects: list[Data]) -> str:
@@ -138,13 +125,7 @@ def unstaff(kubectl: str, daemonset: str) -> str:
     change, repair = (
         f"{kubectl} patch {daemonset} --patch={shlex.quote(json.dumps(one))} >/dev/null" for one in patches
     )
-    return _hold(f"{{ {change} || exit 1; }}", repair)
-
-
-def unreflect() -> str:
-    """Let a node's BIRD close all its sessions that Calico made by a BGPPeer, and open them when input closes."""
-    change, repair = (f"""{BIRDCL} {action} '"Node_*"'""" for action in ("disable", "enable"))
-    return _hold(f"{{ {change} | grep disabled >/dev/null || exit 1; }}", repair)
+    return hold(f"{{ {change} || exit 1; }}", repair)
 
 
 def ping(source: str, target: str) -> str:
@@ -167,10 +148,10 @@ def detach(pod: str, pid: int, address: str) -> str:
     return python(DETACH, pod, str(pid), address, HELD)
 
 
-def capture(interface: str, netns: str = "") -> str:
+def capture(interface: str, netns: str = "", what: str = "not tcp port 22") -> str:
     """Write a pcap file of an interface to standard output until standard input closes; SSH carries it, so not SSH."""
     prefix = f"ip netns exec {netns} " if netns else ""
-    dump = f"{prefix}tcpdump -i {interface} -n -U --immediate-mode -B 16384 -s {SNAPLEN} -w - not tcp port 22"
+    dump = f"{prefix}tcpdump -i {interface} -n -U --immediate-mode -B 16384 -s {SNAPLEN} -w - {what}"
     return f"{dump} & child=$!; cat >/dev/null; sleep 0.3; kill $child; wait $child"
 
 
@@ -210,7 +191,7 @@ def hide_routes(subnets: list[str]) -> str:
     """
     rules = [f"priority 1 to {subnet} unreachable" for subnet in subnets]
     hide, unhide = (_batch([f"rule {action} {rule}" for rule in rules], action == "del") for action in ("add", "del"))
-    return _hold(hide, unhide)
+    return hold(hide, unhide)
 
 
 def deafen(address: str, port: int) -> str:
@@ -218,15 +199,15 @@ def deafen(address: str, port: int) -> str:
     table, nft = "ip reftopo-deaf", "ip netns exec $pod nft"
     chain = f"add table {table}; add chain {table} input {{ type filter hook input priority 0; }}"
     rule = f"add rule {table} input tcp dport {port} reject with tcp reset"
-    return _hold(f"{find_pod(address)}; {nft} '{chain}; {rule}'", f"{nft} delete table {table}")
+    return hold(f"{find_pod(address)}; {nft} '{chain}; {rule}'", f"{nft} delete table {table}")
 
 
 def break_link(link: str, batch: list[str]) -> str:
     """Take a link down, and repair it when standard input closes."""
-    return _hold(f"ip link set dev {link} down", _batch(batch))
+    return hold(f"ip link set dev {link} down", _batch(batch))
 
 
-def _hold(change: str, repair: str) -> str:
+def hold(change: str, repair: str) -> str:
     """Change something, say so, and repair it when standard input closes, however it does."""
     return f"trap '' HUP PIPE; {change} && echo '{HELD}' >&2; cat >/dev/null; {repair}"
 

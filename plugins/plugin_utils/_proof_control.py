@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_bgp as bgp
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_cni as cni
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands_bgp as commands_bgp
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as proxy_deaf
@@ -134,7 +135,8 @@ def _unmeshed(lab: Lab, name: str) -> Control:
 
     @contextlib.contextmanager
     def without_mesh() -> t.Iterator[None]:
-        with lab.control_plane.held(commands.unmesh(KUBECTL), commands.HELD):
+        configured = any(lab.topology["cluster"]["cni"].get(key) for key in ("peers", "password"))
+        with lab.control_plane.held(commands_bgp.unmesh(KUBECTL, configured), commands.HELD):
             residue.extend(_faults_left(kept))
             yield
         left.extend(_faults_left(lambda: _unlike_before(lab, lab.peers_now())))
@@ -154,7 +156,7 @@ def _unreflected(lab: Lab, name: str, reflectors: list[str], cut: list[str]) -> 
 
     @contextlib.contextmanager
     def without_sessions() -> t.Iterator[None]:
-        with held_together([(lab.machines[node], commands.unreflect(), commands.HELD) for node in reflectors]):
+        with held_together([(lab.machines[node], commands_bgp.unreflect(), commands.HELD) for node in reflectors]):
             residue.extend(_faults_left(kept))
             yield
         left.extend(_faults_left(lambda: _unlike_before(lab, lab.peers_now())))

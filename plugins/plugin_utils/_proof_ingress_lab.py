@@ -217,7 +217,7 @@ def prove(lab: Lab) -> proof.Seen:
     trial = Trial(lab)
     with held_together([(lab.control_plane, commands.populate(KUBECTL, trial.objects(), made.MARK), commands.HELD)]):
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": trial.secrets})
-        lab.control_plane.feed(f"{KUBECTL} apply --server-side --filename=- >/dev/null", text)
+        lab.control_plane.call(f"{KUBECTL} apply --server-side --filename=- >/dev/null", text.encode())
         with held_together(trial.wait()):
             trial.make(late=False)
             trial.sample()

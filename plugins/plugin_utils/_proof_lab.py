@@ -48,16 +48,20 @@ class Machine:
             raise ProofError(f"{self.name}: `{command[:60]}…` failed with exit status {result.rc}: {error}")
         return str(result.stdout)
 
-    def feed(self, command: str, text: str) -> None:
-        """Run a command with a text on its standard input, where no list of processes shows it."""
-        done = subprocess.run([*self.prefix, command], input=text, capture_output=True, text=True, check=False)
+    def call(self, command: str, given: bytes = b"") -> bytes:
+        """A command's standard output as it is; given is its standard input, which no list of processes shows."""
+        done = subprocess.run([*self.prefix, command], input=given, capture_output=True, check=False)
         if done.returncode != 0:
-            error = (done.stderr or done.stdout).strip()[-400:]
+            error = (done.stderr or done.stdout).decode(errors="replace").strip()[-400:]
             raise ProofError(f"{self.name}: `{command[:60]}…` failed with exit status {done.returncode}: {error}")
+        return done.stdout
 
     @contextlib.contextmanager
-    def held(self, command: str, ready: str) -> t.Iterator[Held]:
-        """Run a command as long as the block runs. It says `ready` on standard error and ends when its input closes."""
+    def held(self, command: str, ready: str, given: bytes = b"") -> t.Iterator[Held]:
+        """Run a command as long as the block runs. It says `ready` on standard error and ends when its input closes.
+
+        given is what it reads of that first.
+        """
         command = f"sudo -n sh -c {shlex.quote(command)}" if self.sudo else command
         with (
             tempfile.TemporaryFile() as output,
@@ -67,6 +71,7 @@ class Machine:
         ):
             held = Held(self.name, process, output)
             try:
+                held.give(given)
                 held.wait_until(ready)
                 yield held
             finally:
@@ -82,6 +87,13 @@ class Held:
         self.file = output
         self.output = b""
         self.log = ""
+
+    def give(self, data: bytes) -> None:
+        """Write to the command's input; why a command does not read it, its log says."""
+        stream = t.cast("t.IO[bytes]", self.process.stdin)
+        with contextlib.suppress(BrokenPipeError):
+            stream.write(data)
+            stream.flush()
 
     def wait_until(self, ready: str) -> None:
         """Read the log until a line says that the command is ready."""

@@ -39,6 +39,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import
     port_name,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_needs import existing_needs, needs
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import addressed_peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import CONNECTION, EXISTING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment
 
@@ -214,6 +215,8 @@ def _cni(cni: Data, compiled: Data) -> Data:
     if "route_reflectors" in cni:  # their order means nothing
         given = cni["route_reflectors"]
         cni = {**cni, "route_reflectors": {**given, "nodes": sorted(given["nodes"])}}
+    if "peers" in cni:
+        cni = {**cni, "peers": addressed_peers(cni["peers"], compiled["namespaces"])}
     return {**with_defaults(cni), "device": device_name(cni), "overhead": overhead, "mtu": mtu}
 
 

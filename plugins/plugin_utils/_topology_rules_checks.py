@@ -13,6 +13,8 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS, pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import MECHANISM as PEERING
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import peering_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_breaks import break_problems
@@ -34,7 +36,8 @@ Data = dict[str, t.Any]
 SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespaces": "namespaces"}
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
-OF_ADDONS = {"load-balancer": balanced_problems, "ingress": served_problems}
+# Mechanisms whose checks have rules of their own.
+OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, "ingress": served_problems}
 ENFORCING = " or ".join(sorted(name for name, plugin in PLUGINS.items() if plugin.enforces))
 
 
@@ -161,8 +164,8 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if key is None:
         return
     path, wanted = f"{path}.{key}", check[key]
-    if wanted in OF_ADDONS:
-        yield from OF_ADDONS[wanted](path, topology)
+    if wanted in OWN_RULES:
+        yield from OWN_RULES[wanted](path, topology)
     elif wanted in ("nat", "bridge", "pod", "etcd"):
         yield from _made_problems(path, wanted, topology)
     elif "cluster" not in topology and (wanted == "proxy" or not pod_network(topology)):

@@ -23,6 +23,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces i
     routers,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import INTERFACE_NAME_MAX
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import as_problems, peer_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ingress import ingress_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import pool_problems
@@ -42,10 +43,7 @@ NODE_BITS_MAX = 16
 # Every IPv4 host must take a datagram of this many bytes (RFC 791 section 3.1).
 MTU_MIN = 576
 # What a backend can be given beside its name.
-OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu", "route_reflectors")
-# AS numbers that no speaker may have: the one that stands for those of four bytes (RFC 6793 section 9), and the last of
-# two bytes and of four (RFC 7300). 0 (RFC 7607) is less than the schema's least.
-AS_RESERVED = {23456: "AS_TRANS (RFC 6793)", 65535: "reserved (RFC 7300)", 4294967295: "reserved (RFC 7300)"}
+OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu", "route_reflectors", "peers", "password")
 # Calico gives nodes addresses in blocks of this prefix length (libcalico-go/lib/apis/v3/ippool.go, blockSize).
 CALICO_BLOCK = 26
 
@@ -81,6 +79,7 @@ def backend_problems(section: str, cni: Data, topology: Data) -> t.Iterator[Prob
     if backend and "route_reflectors" in backend.options:
         path = f"{section}.cni.route_reflectors"
         yield from reflector_problems(path, cni.get("route_reflectors"), topology.get("nodes"))
+        yield from peer_problems(f"{section}.cni", cni, topology)
 
 
 def _control_plane_problems(nodes: Data | None) -> t.Iterator[Problem]:
@@ -186,9 +185,7 @@ def _option_problems(path: str, cni: Data, backend: Backend) -> t.Iterator[Probl
     if "vni" in backend.defaults and cni.get("vni") is not None and len(device_name(cni)) > INTERFACE_NAME_MAX:
         what = f"{device_name(cni)} is too long for an interface name ({INTERFACE_NAME_MAX} characters)"
         yield Problem(f"{path}.vni", what, "use 9999999 or less")
-    if cni.get("as_number") in AS_RESERVED:
-        what = f"{cni['as_number']} is {AS_RESERVED[cni['as_number']]}"
-        yield Problem(f"{path}.as_number", what, "use a private number, 64512 to 65534 (RFC 6996)")
+    yield from as_problems(f"{path}.as_number", cni.get("as_number"))
 
 
 def _mtu_problems(path: str, cni: Data, topology: Data) -> t.Iterator[Problem]:

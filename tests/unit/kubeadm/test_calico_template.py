@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-TEMPLATE = Path(__file__).parents[3] / "roles/kubernetes/templates/cni/calico.yaml.j2"
+TEMPLATES = Path(__file__).parents[3] / "roles/kubernetes/templates"
 COMMON = {"IP_AUTODETECTION_METHOD": "kubernetes-internal-ip", "CALICO_IPV4POOL_CIDR": "10.244.0.0/16"}
 PROBES = {
     "livenessProbe": {"exec": {"command": ["/bin/calico-node", "-felix-live"]}},
@@ -36,15 +37,57 @@ CASES = {
 }
 
 
+BGP = {"backend": "bgp", "as_number": 64513, "mtu": 1400}
+PEERS = {"tor": {"as_number": 64514, "address": "172.30.24.201"}}
+SECRET = {"secretKeyRef": {"name": "bgp-password", "key": "password"}}
+
+
+def rendered(name: str, cni: dict, signs: bool = False) -> str:
+    """A template as Ansible's module template has it."""
+    made = Environment(trim_blocks=True, undefined=StrictUndefined, autoescape=False)
+    made.filters["to_json"] = json.dumps
+    cluster = {"endpoint": "172.30.24.11:6443", "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/16", "cni": cni}
+    return made.from_string((TEMPLATES / name).read_text()).render(
+        kubernetes_cluster=cluster,
+        __kubernetes_calico_manifest="/usr/share/calico.yaml",
+        __kubernetes_speaks="peers" in cni or signs,
+        __kubernetes_signs=signs,
+        __kubernetes_bgp_file="/bgp.yaml",
+        __kubernetes_bgp_secret_file="/bgp-password.yaml",
+    )
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_what_the_topology_says_of_calico(case: str):
     cni, settings, variables, probes = CASES[case]
-    cluster = {"endpoint": "172.30.24.11:6443", "pod_cidr": "10.244.0.0/16", "cni": cni}
-    # As Ansible's module template has it.
-    made = Environment(trim_blocks=True, undefined=StrictUndefined, autoescape=False).from_string(TEMPLATE.read_text())
-    text = made.render(kubernetes_cluster=cluster, __kubernetes_calico_manifest="/usr/share/calico.yaml")
-    config, daemon = (yaml.safe_load(patch["patch"]) for patch in yaml.safe_load(text)["patches"])
+    made = yaml.safe_load(rendered("cni/calico.yaml.j2", cni))
+    assert made["resources"] == ["/usr/share/calico.yaml"]
+    config, daemon = (yaml.safe_load(patch["patch"]) for patch in made["patches"])
     assert config["data"] == settings
     (container,) = daemon["spec"]["template"]["spec"]["containers"]
     assert {one["name"]: one["value"] for one in container.pop("env")} == {**COMMON, **variables}
     assert container == {"name": "calico-node", **probes}
+
+
+def test_peers_and_a_password_are_objects_of_their_own():
+    signed = {**BGP, "password": True, "peers": PEERS}
+    text = rendered("cni/calico.yaml.j2", signed, signs=True)
+    assert yaml.safe_load(text)["resources"] == ["/usr/share/calico.yaml", "/bgp.yaml", "/bgp-password.yaml"]
+    assert "FELIX_SERVICELOOPPREVENTION, value: Reject" in text
+    configuration, peer, role, binding = yaml.safe_load_all(rendered("bgp.yaml.j2", signed))
+    assert configuration["spec"] == {"serviceClusterIPs": [{"cidr": "10.96.0.0/16"}], "nodeMeshPassword": SECRET}
+    assert peer["metadata"] == {"name": "tor"}
+    told = {"peerIP": "172.30.24.201", "asNumber": 64514, "keepOriginalNextHop": True}
+    assert peer["spec"] == {**told, "password": SECRET}
+    assert (role["kind"], binding["kind"], binding["subjects"][0]["name"]) == ("Role", "RoleBinding", "calico-node")
+
+
+def test_either_may_be_without_the_other():
+    resources = yaml.safe_load(rendered("cni/calico.yaml.j2", {**BGP, "peers": PEERS}))["resources"]
+    assert resources == ["/usr/share/calico.yaml", "/bgp.yaml"]
+    configuration, peer = yaml.safe_load_all(rendered("bgp.yaml.j2", {**BGP, "peers": PEERS}))
+    assert configuration["spec"] == {"serviceClusterIPs": [{"cidr": "10.96.0.0/16"}]}
+    assert "password" not in peer["spec"]
+    configuration, *others = yaml.safe_load_all(rendered("bgp.yaml.j2", {**BGP, "password": True}, signs=True))
+    assert configuration["spec"] == {"nodeMeshPassword": SECRET}
+    assert [one["kind"] for one in others] == ["Role", "RoleBinding"]

@@ -9,7 +9,8 @@ import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_control as control
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_commands import ping, unreflect
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_commands import ping
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_commands_bgp import unreflect
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Endpoint, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ping import ping_faults, unanswered
 

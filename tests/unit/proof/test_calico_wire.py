@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands_bgp as commands_bgp
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_control as control
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bgp import mesh_faults
@@ -87,9 +88,17 @@ def test_what_a_node_still_has_of_the_others():
 
 
 def test_the_mesh_is_turned_off_by_an_object_that_goes_again():
-    command = commands.unmesh("kubectl")
+    command = commands_bgp.unmesh("kubectl")
     assert '"nodeToNodeMeshEnabled": false' in command
     assert command.index("kubectl create") < command.index("cat >/dev/null") < command.index("kubectl delete")
+
+
+def test_what_the_topology_configured_is_patched_and_only_where_nobody_said_anything():
+    command = commands_bgp.unmesh("kubectl", configured=True)
+    assert command.index("test -z") < command.index('"nodeToNodeMeshEnabled": false') < command.index("cat >/dev/null")
+    assert command.endswith("""--patch='{"spec": {"nodeToNodeMeshEnabled": null}}' >/dev/null""")
+    assert "create" not in command
+    assert "delete" not in command
 
 
 class Lab:

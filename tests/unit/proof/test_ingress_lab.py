@@ -84,9 +84,9 @@ class Cluster:
             else:
                 self.there[item["metadata"]["name"]] = item["spec"]
 
-    def feed(self, command: str, text: str) -> None:
+    def call(self, command: str, given: bytes) -> None:
         assert "apply" in command
-        self.secrets = [item["metadata"]["name"] for item in json.loads(text)["items"]]
+        self.secrets = [item["metadata"]["name"] for item in json.loads(given)["items"]]
 
     def answer(self, job: Data) -> Data:
         if job["address"] == CP1 and job["port"] in NODE_PORTS["traefik"]:
