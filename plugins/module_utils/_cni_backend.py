@@ -37,6 +37,8 @@ class Plugin(t.NamedTuple):
     and masquerades by; where it is empty, what most of the cluster's kube-proxies use. A running cluster's backend can
     be changed only where it is switched. Where it enforces nothing, NetworkPolicies are objects without effect. feature
     is the kernel's that it needs by any backend. Where it mends, a backend's device that is down is soon up again.
+    within is how packets between nodes of one segment travel with direct_routing: as those of a backend, or in a way of
+    its own, bare. block is the prefix length of what a node gets of pods' addresses; 0 where that is node_prefix.
     """
 
     backends: t.Mapping[str, Backend]
@@ -47,6 +49,8 @@ class Plugin(t.NamedTuple):
     enforces: bool = False
     feature: str = ""
     mends: bool = False
+    within: str = ""
+    block: int = 0
 
     @property
     def bridge(self) -> str:
@@ -65,10 +69,11 @@ FLANNEL = Plugin(
     CNI_BRIDGE,
     ("flannel*",),
     switched=True,
+    within="host-gw",
 )
 # Sources: Calico, felix/config/config_params.go (InterfacePrefix, VXLANVNI, VXLANPort), felix/dataplane/linux:
-# dataplanedefs and route_mgr.go (keepDeviceInSync), and, of the AS number, confd/pkg/backends/calico/client.go
-# (globalDefaults).
+# dataplanedefs and route_mgr.go (keepDeviceInSync), of the AS number confd/pkg/backends/calico/client.go
+# (globalDefaults), and of blocks libcalico-go/lib/apis/v3/ippool.go (blockSize).
 CALICO = Plugin(
     {
         "bgp": Backend(
@@ -76,7 +81,7 @@ CALICO = Plugin(
             options=("mtu", "route_reflectors", "peers", "password"),
             one_segment=True,
         ),
-        "vxlan": Backend(50, {"vni": 4096, "port": 4789}, "vxlan.calico", "vxlan"),
+        "vxlan": Backend(50, {"vni": 4096, "port": 4789, "direct_routing": False}, "vxlan.calico", "vxlan"),
     },
     "cali*",
     ("tunl0", "vxlan.calico"),
@@ -84,6 +89,8 @@ CALICO = Plugin(
     enforces=True,
     feature="ipset",
     mends=True,
+    within="direct",
+    block=26,
 )
 PLUGINS = {"flannel": FLANNEL, "calico": CALICO}
 BACKENDS = {name for plugin in PLUGINS.values() for name in plugin.backends}  # the names of all
@@ -105,8 +112,9 @@ def plugin_of(cni: t.Mapping[str, t.Any]) -> Plugin:
 
 
 def backend_of(cni: t.Mapping[str, t.Any], name: str = "") -> Backend:
-    """The backend of a network plugin's options, or another one of that plugin."""
-    return plugin_of(cni).backends[name or cni["backend"]]
+    """The backend of a network plugin's options, or another one of that plugin, or its own way within a segment."""
+    plugin, wanted = plugin_of(cni), name or cni["backend"]
+    return plugin.backends[wanted] if wanted in plugin.backends else {plugin.within: Backend()}[wanted]
 
 
 def tables_of(cni: t.Mapping[str, t.Any], proxy_mode: str) -> str:

@@ -5,18 +5,21 @@
 
 This plugin util is PRIVATE to the collection. A backend is a module with the claims OWN, PEER and LAST, the functions
 FAULTS that judge the first two by their keys, and stranger_faults that judges the last; applies says which claims of
-PEER are made of a pair of nodes, where that is not all of them. A plugin is a module with OWN
-and FAULTS, common to its backends, and peers, which reads its nodes from its RESOURCES in the Kubernetes API.
+PEER are made of a pair of nodes, where that is not all of them. With direct routing DIRECT_LAST takes the place of
+LAST; with KNOWS_ALL no node is a stranger, whichever way it is reached. A plugin is a module with OWN and FAULTS,
+common to its backends, and peers, which reads its nodes from its RESOURCES in the Kubernetes API.
 """
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils import _cni_backend
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils import (
     _proof_bgp,
     _proof_calico,
+    _proof_calico_direct,
     _proof_calico_vxlan,
     _proof_flannel,
     _proof_host_gw,
@@ -32,13 +35,9 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import D
 PLUGINS: dict[str, t.Any] = {"flannel": _proof_flannel, "calico": _proof_calico}
 BACKENDS: dict[str, dict[str, t.Any]] = {
     "flannel": {"vxlan": _proof_vxlan, "host-gw": _proof_host_gw, "udp": _proof_udp},
-    "calico": {"bgp": _proof_bgp, "vxlan": _proof_calico_vxlan},
+    "calico": {"bgp": _proof_bgp, "vxlan": _proof_calico_vxlan, "direct": _proof_calico_direct},
 }
-MECHANISMS = (*(name for backends in BACKENDS.values() for name in backends), DIRECT)  # what a check may name
-DIRECT_LAST = (
-    "{device} knows nodes of other segments alone, and no other route leads to pods",
-    "ip route show root {pods}",
-)
+MECHANISMS = (*sorted(_cni_backend.BACKENDS), DIRECT)  # what a check may name
 
 
 def claims(topology: Data) -> list[Claim]:
@@ -56,7 +55,7 @@ def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
     for peer in others:
         for key, title, command in _of_pair(backends[way(topology, node, peer)], topology, node, peer):
             yield Claim(node, key, title.format(peer=peer, **words), command.format(**words), peer)
-    title, command = DIRECT_LAST if mechanism(network["cni"]) == DIRECT else backend.LAST
+    title, command = backend.DIRECT_LAST if mechanism(network["cni"]) == DIRECT else backend.LAST
     yield Claim(node, "nothing-else", title.format(**words), command.format(**words))
     yield Claim(node, _proof_leftovers.KEY, _proof_leftovers.TITLE, _proof_leftovers.COMMAND.format(**words))
 
@@ -91,10 +90,9 @@ def stranger_faults(snapshot: Snapshot, topology: Data, own: Peer, known: dict[s
     """What belongs to no peer, or to one that is reached in another way; each way judges those that are its own."""
     cni = pod_network(topology)["cni"]
     ways = {name: way(topology, own.node, name) for name in known if name != own.node}
-    return [
-        fault
-        for one in sorted({cni["backend"], *ways.values()})
-        for fault in BACKENDS[cni["name"]][one].stranger_faults(
-            snapshot, topology, own, {name: peer for name, peer in known.items() if ways.get(name, one) == one}
-        )
-    ]
+    faults: list[str] = []
+    for one in sorted({cni["backend"], *ways.values()}):
+        backend = BACKENDS[cni["name"]][one]
+        its = {name: peer for name, peer in known.items() if ways.get(name, one) == one}
+        faults += backend.stranger_faults(snapshot, topology, own, known if hasattr(backend, "KNOWS_ALL") else its)
+    return faults

@@ -21,6 +21,9 @@ OWN = (
 )
 PEER = _proof_vxlan.PEER
 LAST = _proof_vxlan.LAST
+# Felix lets the device know all nodes, those of the own segment too (vxlan_mgr.go), to which it makes other routes.
+DIRECT_LAST = ("{device} knows nobody else, and no other route leads to pods", "ip route show root {pods}")
+KNOWS_ALL = True
 stranger_faults = _proof_vxlan.stranger_faults
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, plugin_of, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import bare, in_tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
@@ -45,7 +45,7 @@ def tunnel_faults(node: str, evidence: Evidence) -> list[str]:
 def far_bare_faults(node: str, evidence: Evidence) -> list[str]:
     """Packets with a pod's address outermost, with an end that is neither in the node's segment nor a pod of it."""
     topology, home = evidence.topology, segment(evidence.topology, node)
-    prefix = pod_network(topology)["node_prefix"]
+    prefix = plugin_of(pod_network(topology)["cni"]).block or pod_network(topology)["node_prefix"]
     pods = {f"{pod.address}/{prefix}" for pod in evidence.pods if segment(topology, str(pod.node)) == home}
     near = [ipaddress.IPv4Network(net, strict=False) for net in (topology["segments"][home]["cidr"], *sorted(pods))]
     found = pod_packets(node, evidence)

@@ -28,6 +28,7 @@ WAYS = {
     "vxlan": "travels in VXLAN",
     "udp": "travels in UDP and nothing else",
     "host-gw": _BARE,
+    "direct": _BARE,
     "bgp": _BARE,
     DIRECT: "travels bare within the segment, and in VXLAN to others",
 }

@@ -24,6 +24,11 @@ PEER = (
     ("fdb", "FDB entry of {peer}'s VTEP", "bridge fdb show dev {device}"),
 )
 LAST = ("{device} knows nobody else", "bridge fdb show dev {device}")
+# Of flannel's DirectRouting, in place of that.
+DIRECT_LAST = (
+    "{device} knows nodes of other segments alone, and no other route leads to pods",
+    "ip route show root {pods}",
+)
 
 
 def device_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:

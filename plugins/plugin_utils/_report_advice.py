@@ -24,6 +24,10 @@ _REFUSED = (
 _TIMEOUT = "nothing came back. On {node}: ip route get {address}; then tcpdump -ni any host {address} on both ends"
 # Between nodes, by the network plugin's backend.
 _WHERE = ": packets there mean that the fault is on {peer}; none, that it is on {node} or between"
+_BY_THE_NODE = (
+    "nothing came back. On {node}: ip route get {address} must name the address of {peer}. Probe again with "
+    "tcpdump -nei eth0 host {address} on {peer}" + _WHERE
+)
 _TIMEOUT_BETWEEN = {
     "vxlan": "nothing came back. On {node}: ip route get {address} must name {device}; ip neigh show dev {device} and "
     "bridge fdb show dev {device} must know {peer}. Probe again with tcpdump -ni eth0 udp port {port} on {peer}"
@@ -33,8 +37,8 @@ _TIMEOUT_BETWEEN = {
     "bgp": "nothing came back. On {node}: ip route get {address} must name the address of {peer}; if not, "
     "calicoctl node status must show an established session with it. Else probe again with tcpdump -nei eth0 "
     "host {address} on {peer}" + _WHERE,
-    "host-gw": "nothing came back. On {node}: ip route get {address} must name the address of {peer}. Probe again with "
-    "tcpdump -nei eth0 host {address} on {peer}" + _WHERE,
+    "host-gw": _BY_THE_NODE,
+    "direct": _BY_THE_NODE,
 }
 _OPEN = (
     "it answered, but must not. In a control, what was taken away is not what carries the packet: look for the other "

@@ -41,6 +41,7 @@ ON_THE_WIRE = {
     "vxlan": tuple(COLUMNS),
     "udp": ("outer ethernet", "outer ip", "udp", "inner ip", "data"),
     "host-gw": IN_A_NODE,
+    "direct": IN_A_NODE,
     "bgp": IN_A_NODE,
 }
 NOTHING_AROUND = "nothing around a packet; frames go to the other node"
@@ -48,6 +49,7 @@ AROUND = {
     "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = {overhead} bytes around each packet",
     "udp": "IP 20 + UDP 8 = {overhead} bytes around each packet",
     "host-gw": NOTHING_AROUND,
+    "direct": NOTHING_AROUND,
     "bgp": NOTHING_AROUND,
 }
 

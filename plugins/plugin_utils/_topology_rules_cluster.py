@@ -44,8 +44,6 @@ NODE_BITS_MAX = 16
 MTU_MIN = 576
 # What a backend can be given beside its name.
 OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu", "route_reflectors", "peers", "password")
-# Calico gives nodes addresses in blocks of this prefix length (libcalico-go/lib/apis/v3/ippool.go, blockSize).
-CALICO_BLOCK = 26
 
 
 def cluster_problems(topology: Data) -> t.Iterator[Problem]:
@@ -125,10 +123,11 @@ def _pod_problems(cluster: Data, nodes: Data | None) -> t.Iterator[Problem]:
 
 def _block_problems(cluster: Data, nodes: Data | None) -> t.Iterator[Problem]:
     """Nodes that would find no block of addresses left for them."""
-    bits = CALICO_BLOCK - netaddr.IPNetwork(cluster["pod_cidr"]).prefixlen if cluster.get("pod_cidr") else NODE_BITS_MAX
+    block = PLUGINS["calico"].block
+    bits = block - netaddr.IPNetwork(cluster["pod_cidr"]).prefixlen if cluster.get("pod_cidr") else NODE_BITS_MAX
     if len(nodes or {}) > 2 ** max(bits, -1):
-        what = f"{len(nodes or {})} nodes need a block of /{CALICO_BLOCK} each, which {cluster['pod_cidr']} has not"
-        longest = CALICO_BLOCK - (len(nodes or {}) - 1).bit_length()
+        what = f"{len(nodes or {})} nodes need a block of /{block} each, which {cluster['pod_cidr']} has not"
+        longest = block - (len(nodes or {}) - 1).bit_length()
         yield Problem("cluster.pod_cidr", what, f"use a prefix of /{longest} or shorter")
 
 

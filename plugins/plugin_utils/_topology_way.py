@@ -3,15 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which way packets between two nodes take, where that depends on the segments that they are in. Pure.
 
-This plugin util is PRIVATE to the collection. Source: flannel, pkg/backend/vxlan/vxlan_network.go: with DirectRouting a
-node that is reached without a gateway gets host-gw's route, every other one a route through the VXLAN device.
+This plugin util is PRIVATE to the collection. Sources: flannel, pkg/backend/vxlan/vxlan_network.go: with DirectRouting
+a node that is reached without a gateway gets host-gw's route, every other one a route through the VXLAN device; Calico,
+felix/calc/l3_route_resolver.go and felix/dataplane/linux/route_mgr.go (noEncapRoute): with CrossSubnet one whose
+address is in the own node's network gets a route by its own address.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, plugin_of, pod_network
 
 Data = dict[str, t.Any]
 
@@ -43,7 +45,7 @@ def way(topology: Data, one: str, other: str) -> str:
     """The backend whose packets, routes and entries two nodes have for each other; one of the plugin's."""
     cni = pod_network(topology)["cni"]
     direct = cni.get("direct_routing") and segment(topology, one) == segment(topology, other)
-    return "host-gw" if direct else str(cni["backend"])
+    return plugin_of(cni).within if direct else str(cni["backend"])
 
 
 def bare(topology: Data, one: str, other: str) -> bool:

@@ -34,6 +34,17 @@ CASES = {
         },
         PROBES,
     ),
+    "vxlan across segments alone": (
+        {"backend": "vxlan", "vni": 4096, "port": 4789, "mtu": 1450, "direct_routing": True},
+        {"calico_backend": "vxlan", "veth_mtu": "1450"},
+        {
+            "FELIX_VXLANVNI": "4096",
+            "FELIX_VXLANPORT": "4789",
+            "CALICO_IPV4POOL_IPIP": "Never",
+            "CALICO_IPV4POOL_VXLAN": "CrossSubnet",
+        },
+        PROBES,
+    ),
 }
 
 

@@ -29,13 +29,13 @@ CASES = {
     ),
     "calico, in VXLAN": (
         {"name": "calico", "backend": "vxlan"},
-        {"vni": 4096, "port": 4789, "device": "vxlan.calico", "overhead": 50, "mtu": 1450},
+        {"vni": 4096, "port": 4789, "direct_routing": False, "device": "vxlan.calico", "overhead": 50, "mtu": 1450},
         {"iptables", "ipset", "nftables", "vxlan"},
         {"vxlan": "cluster.cni.backend", "ipset": "cluster.cni.backend"},
     ),
     "calico, in VXLAN of another number": (
         {"name": "calico", "backend": "vxlan", "vni": 7, "port": 8472},
-        {"device": "vxlan.calico", "overhead": 50, "mtu": 1450},
+        {"direct_routing": False, "device": "vxlan.calico", "overhead": 50, "mtu": 1450},
         {"iptables", "ipset", "nftables", "vxlan"},
         {},
     ),
