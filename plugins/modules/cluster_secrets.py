@@ -88,7 +88,8 @@ TOKEN_ID = "reftop"
 TOKEN_LENGTH = 16
 MADE = ("pki", "token", "admin.conf")
 # RFC 2385 section 4.5: at least 12 and up to 80 bytes
-BGP_PASSWORD, BGP_PASSWORD_LENGTH = "bgp-password", 24
+BGP_PASSWORD = "bgp-password"
+BGP_PASSWORD_LENGTH = 24
 RECORD = "cluster.json"
 API = "kubeadm.k8s.io/v1beta4"
 
