@@ -9,10 +9,9 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import typing as t
 
-from command import run
+from command import built, run
 
 TOPOLOGY = "bench-data-plane"
 CLIENT, SERVER = "cp1", "w1"  # the nodes of the two pods, which are called like them
@@ -89,17 +88,10 @@ def cluster(backend: str, mode: str, machine: bool = False) -> t.Iterator[Lab]:
     With a machine, that alone has the mode, and a namespace sends through it what it has for pods and services.
     """
     provider, first = ("vm", "nftables") if machine else ("container", mode)
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / TOPOLOGY / "topology.yml"
-        file.parent.mkdir()
-        values = {"name": TOPOLOGY, "backend": backend, "mode": mode, "first": first, "provider": provider}
-        file.write_text(FILE.format(pods=PODS, services=SERVICES, **values))
-        playbook = ["ansible-playbook", "-i", folder, "-e", f"topology={TOPOLOGY}"]
-        try:
-            run([*playbook, "playbooks/nodes.yml", "playbooks/cluster.yml"])
-            yield routed() if machine else direct()
-        finally:
-            run([*playbook, "playbooks/destroy.yml"])
+    values = {"name": TOPOLOGY, "backend": backend, "mode": mode, "first": first, "provider": provider}
+    text = FILE.format(pods=PODS, services=SERVICES, **values)
+    with built(TOPOLOGY, text, "playbooks/nodes.yml", "playbooks/cluster.yml"):
+        yield routed() if machine else direct()
 
 
 def direct() -> Lab:
@@ -180,8 +172,3 @@ def pod_namespace(node: str, address: str) -> str:
         if f'"{address}"' in shown:
             return str(path)
     sys.exit(f"{node} has no network namespace with the address {address}")
-
-
-def must_be_root() -> None:
-    if os.geteuid():
-        sys.exit("run it as root: it enters network namespaces")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pathlib
 import sys
 import tempfile
@@ -23,18 +22,13 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SER
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import workload_image
-from command import run
+from command import built, run
 from figures import Figures
 from processors import busy
 
 HOSTS, CLUSTER, ALL = "bench-verify-hosts", "bench-verify-cluster", "all-pairs"
 READY = "180s"
 PROTOCOLS = ("icmp", "tcp", "udp")
-
-
-def must_be_root() -> None:
-    if os.geteuid():
-        sys.exit("run it as root: it enters network namespaces")
 
 
 def hosts_file(size: int) -> dict[str, t.Any]:
@@ -75,31 +69,23 @@ CLUSTER_FILE: dict[str, t.Any] = {
 
 
 @contextlib.contextmanager
-def built(topology: dict[str, t.Any], *playbooks: str) -> t.Iterator[tuple[Lab, str]]:
+def lab_of(topology: dict[str, t.Any], *playbooks: str) -> t.Iterator[tuple[Lab, str]]:
     """A topology for as long as the block runs, and its inventory."""
     name = topology["name"]
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / name / "topology.yml"
-        file.parent.mkdir()
-        file.write_text(json.dumps(topology))  # which is YAML, too
-        playbook = ["ansible-playbook", "-i", folder, "-e", f"topology={name}"]
-        try:
-            run([*playbook, *playbooks])
-            variables = inventory_variables(folder, name)
-            with connected(variables) as machines:
-                yield Lab(variables[f"host.{name}"]["reftopo_topology"], machines), folder
-        finally:
-            run([*playbook, "playbooks/destroy.yml"])
+    with built(name, json.dumps(topology), *playbooks) as inventory:  # JSON is YAML, too
+        variables = inventory_variables(inventory, name)
+        with connected(variables) as machines:
+            yield Lab(variables[f"host.{name}"]["reftopo_topology"], machines), inventory
 
 
 def hosts(size: int) -> contextlib.AbstractContextManager[tuple[Lab, str]]:
     """Namespaces that are up."""
-    return built(hosts_file(size), "playbooks/nodes.yml")
+    return lab_of(hosts_file(size), "playbooks/nodes.yml")
 
 
 def cluster() -> contextlib.AbstractContextManager[tuple[Lab, str]]:
     """A cluster with the suite's own pods, of which the image is taken."""
-    return built(CLUSTER_FILE, "playbooks/nodes.yml", "playbooks/cluster.yml", "playbooks/verify.yml")
+    return lab_of(CLUSTER_FILE, "playbooks/nodes.yml", "playbooks/cluster.yml", "playbooks/verify.yml")
 
 
 def populate(lab: Lab, size: int) -> list[Endpoint]:
