@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import typing as t
 from pathlib import Path
@@ -15,11 +14,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils import _node_image as 
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runner
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_image import VmRecipe, load_image
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_image_apply import VmImageBuilder
+from real_nodes import NODES, VMS, packages_of
 from topologies import ROOT, sh
 
 ROLES = ROOT / "roles"
-CACHE = Path(os.environ.get("REFTOPO_CACHE", Path.home() / ".cache/reftopo")) / "test"
-NODES, VMS = CACHE / "nodes", CACHE / "vms"  # where the tests of nodes keep packages, and those of VMs a kernel
 # How one logs in, and what of systemd starts in a container.
 COPIED = (
     "etc/ssh/sshd_config.d/node.conf",
@@ -53,10 +51,7 @@ def container_image(work: Path) -> Path:
         files=str(work / "files"),
         files_digest="hosts",
     )
-    base, folder = NODES / f"base-{recipe.base_key()}", NODES / "hosts"
-    NODES.mkdir(parents=True, exist_ok=True)
-    if not base.exists():
-        _make_base(recipe, base)
+    base, folder = packages_of(recipe), NODES / "hosts"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "containerd").mkdir(parents=True)
     for argv in node_image.image_commands(recipe, str(base), str(folder / "rootfs")):
@@ -83,15 +78,6 @@ def _variables(role: str) -> dict[str, t.Any]:
     """A role's own variables, without the beginning of their names."""
     given = yaml.safe_load((ROLES / role / "vars/main.yml").read_text())
     return {name.removeprefix(f"__{role}_"): value for name, value in given.items()}
-
-
-def _make_base(recipe: node_image.Recipe, base: Path) -> None:
-    mirror = node_image.debian_mirror(sh("apt-get", "indextargets", f"--format={node_image.TARGETS}"))
-    options = node_image.apt_options(sh("apt-config", "dump"))
-    shutil.rmtree(f"{base}.partial", ignore_errors=True)
-    for argv in node_image.base_commands(recipe, f"{base}.partial", mirror, options):
-        sh(*argv)
-    os.rename(f"{base}.partial", base)
 
 
 def _package(folder: Path, build: Path) -> None:

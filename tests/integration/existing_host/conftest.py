@@ -12,6 +12,7 @@ from typing import Any
 
 import plain_images
 import pytest
+import real_nodes
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils import _node_converge as containers
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_converge as machines
@@ -23,12 +24,6 @@ ROOT = Path(__file__).parents[3]
 HOSTS = "t-hosts"  # owner of the machines, and the bridge's name
 TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
-
-
-def run_command(argv: list[str], handle_exceptions: bool = True) -> tuple[int, str, str]:
-    """What AnsibleModule.run_command does."""
-    result = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return result.returncode, result.stdout, result.stderr
 
 
 def command(*argv: str, **options: Any) -> str:
@@ -54,14 +49,14 @@ class Hosts:
 
     def __init__(self, image: Path, folder: Path, worker: str) -> None:
         self.image, self.folder, self.worker = image, folder, worker
-        self.marks = {"owner": HOSTS, "cache": str(plain_images.NODES), "nodes": None}
-        self.vm_marks = {**self.marks, "cache": str(plain_images.VMS)}
+        self.marks = {"owner": HOSTS, "cache": str(real_nodes.NODES), "nodes": None}
+        self.vm_marks = {**self.marks, "cache": str(real_nodes.VMS)}
 
     def start(self) -> None:
         """Make the machines, on a bridge."""
         command("ip", "link", "add", HOSTS, "up", "type", "bridge")
         command("ip", "address", "add", "198.51.100.1/24", "dev", HOSTS)
-        keys, addresses, runner = str(self.folder / "keys"), list(ADDRESSES.values()), Runner(run_command)
+        keys, addresses, runner = str(self.folder / "keys"), list(ADDRESSES.values()), Runner(real_nodes.run_command)
         KeyMaker(keys, HOSTS, addresses, runner).apply(plan(observe(keys), addresses))
         kinds = {"cp1": "container", "w1": self.worker}
         nodes = {name: KINDS[kind](name, ADDRESSES[name]) for name, kind in kinds.items()}
@@ -73,12 +68,12 @@ class Hosts:
 
     def clear(self) -> None:
         """Remove whatever a test made, or left when it was killed."""
-        containers.converge_absent(self.marks, Runner(run_command), False)
-        machines.converge_absent(self.vm_marks, Runner(run_command), False)
+        containers.converge_absent(self.marks, Runner(real_nodes.run_command), False)
+        machines.converge_absent(self.vm_marks, Runner(real_nodes.run_command), False)
         for name in ADDRESSES:
-            run_command(["ip", "link", "delete", f"{HOSTS}-{name}"])
-            run_command(["ip", "netns", "delete", f"reftopo.{HOSTS}.{name}"])
-        run_command(["ip", "link", "delete", HOSTS])
+            real_nodes.run_command(["ip", "link", "delete", f"{HOSTS}-{name}"])
+            real_nodes.run_command(["ip", "netns", "delete", f"reftopo.{HOSTS}.{name}"])
+        real_nodes.run_command(["ip", "link", "delete", HOSTS])
 
     def ssh(self, host: str, words: str, text: str = "") -> str:
         """Output of a shell's words on a host, to which `text` is given."""

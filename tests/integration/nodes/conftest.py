@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -13,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import real_nodes
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils._node_converge import converge_absent, converge_present
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image import (
-    TARGETS,
     Recipe,
-    apt_options,
-    base_commands,
-    debian_mirror,
     folder_digest,
     image_commands,
 )
@@ -28,17 +24,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_keys import KeyM
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runner
 
 ROLE = Path(__file__).parents[3] / "roles/node_image"
-CACHE = Path(os.environ.get("REFTOPO_CACHE", Path.home() / ".cache/reftopo")) / "test/nodes"
 OWNER = "t-nodes-test"
 BRIDGE = "t-nodes-test"
 NODES = {"a": "198.51.100.11", "b": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
 STORE = {"content/blob": "a layer", "bolt/meta.db": "a database"}
-
-
-def run_command(argv: list[str], handle_exceptions: bool = True) -> tuple[int, str, str]:
-    """What AnsibleModule.run_command does."""
-    result = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return result.returncode, result.stdout, result.stderr
 
 
 def command(*argv: str) -> str:
@@ -60,10 +49,7 @@ def image() -> Path:
         files=str(ROLE / "files"),
         files_digest=folder_digest(str(ROLE / "files")),
     )
-    base, folder = CACHE / f"base-{recipe.base_key()}", CACHE / recipe.key()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    if not base.exists():
-        _make_base(recipe, base)
+    base, folder = real_nodes.packages_of(recipe), real_nodes.NODES / recipe.key()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for argv in image_commands(recipe, str(base), str(folder / "rootfs")):
@@ -72,14 +58,6 @@ def image() -> Path:
         (folder / "containerd" / path).parent.mkdir(parents=True)
         (folder / "containerd" / path).write_text(text)
     return folder
-
-
-def _make_base(recipe: Recipe, base: Path) -> None:
-    mirror = debian_mirror(command("apt-get", "indextargets", f"--format={TARGETS}"))
-    shutil.rmtree(f"{base}.partial", ignore_errors=True)
-    for argv in base_commands(recipe, f"{base}.partial", mirror, apt_options(command("apt-config", "dump"))):
-        command(*argv)
-    os.rename(f"{base}.partial", base)
 
 
 class Lab:
@@ -107,12 +85,12 @@ class Lab:
 
     def converge(self, check_mode: bool = False, **values: Any) -> list[str]:
         """The commands of one call of the module; keyword arguments replace parameters."""
-        return converge_present({**self.params, **values}, Runner(run_command), check_mode)["commands"]
+        return converge_present({**self.params, **values}, Runner(real_nodes.run_command), check_mode)["commands"]
 
     def absent(self, check_mode: bool = False, **nodes: None) -> bool:
         """Whether removing by the marks alone changed something; of all that there is, or of these nodes."""
         marks = {"owner": OWNER, "cache": self.params["cache"], "nodes": nodes or None}
-        return converge_absent(marks, Runner(run_command), check_mode)["changed"]
+        return converge_absent(marks, Runner(real_nodes.run_command), check_mode)["changed"]
 
     def command(self, *argv: str) -> str:
         """A command's output; a failure is the test's."""
@@ -122,7 +100,7 @@ class Lab:
         """What the module node_keys does."""
         addresses = list(NODES.values())
         steps = plan(observe(str(self.state)), addresses)
-        KeyMaker(str(self.state), OWNER, addresses, Runner(run_command)).apply(steps)
+        KeyMaker(str(self.state), OWNER, addresses, Runner(real_nodes.run_command)).apply(steps)
 
     def ssh(self, node: str, *argv: str, key: str = "") -> str:
         """Output of a command on a node, reached as Ansible would, or with another private key."""
@@ -174,7 +152,7 @@ class Lab:
 
     def remove_bridge(self) -> None:
         """Undo add_bridge; nothing when it is not there."""
-        run_command(["ip", "link", "delete", BRIDGE])
+        real_nodes.run_command(["ip", "link", "delete", BRIDGE])
 
     def add_namespace(self, node: str) -> None:
         """A node's network namespace, on the bridge."""
@@ -190,8 +168,8 @@ class Lab:
 
     def remove_namespace(self, node: str) -> None:
         """Undo add_namespace, whatever is left of it."""
-        run_command(["ip", "link", "delete", f"{OWNER}-{node}"])
-        run_command(["ip", "netns", "delete", self.prefix + node])
+        real_nodes.run_command(["ip", "link", "delete", f"{OWNER}-{node}"])
+        real_nodes.run_command(["ip", "netns", "delete", self.prefix + node])
 
     def clear(self) -> None:
         """Remove whatever a test made, or left when it was killed."""

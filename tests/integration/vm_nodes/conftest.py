@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import real_nodes
 import yaml
 from ansible_collections.reftopo.lab.plugins.module_utils import _node_image as node_image
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_converge as vm_converge
-from ansible_collections.reftopo.lab.plugins.module_utils._node_image_apply import ImageBuilder
 from ansible_collections.reftopo.lab.plugins.module_utils._node_keys import KeyMaker, observe, plan
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runner
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_image import VmRecipe, load_image
@@ -22,17 +20,11 @@ from ansible_collections.reftopo.lab.plugins.module_utils._vm_image_apply import
 from topologies import sh
 
 ROLES = Path(__file__).parents[3] / "roles"
-CACHE = Path(os.environ.get("REFTOPO_CACHE", Path.home() / ".cache/reftopo")) / "test/vms"
+CACHE = real_nodes.VMS
 OWNER, NODE, BRIDGE, TAP = "t-vms-test", "a", "t-vms-test", "t-vms-a"
 DOMAIN = f"reftopo.{OWNER}.{NODE}"
 ADDRESS = "198.51.100.11"  # RFC 5737: documentation, so nobody's own
 MAC = "02:00:00:00:00:11"
-
-
-def run_command(argv: list[str], handle_exceptions: bool = True) -> tuple[int, str, str]:
-    """What AnsibleModule.run_command does."""
-    result = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return result.returncode, result.stdout, result.stderr
 
 
 def variables(role: str) -> Any:
@@ -46,7 +38,7 @@ def digest(role: str) -> str:
 @pytest.fixture(scope="session")
 def image() -> str:
     """An image of a node without binaries; its packages are kept for the next run of the tests."""
-    runner = Runner(run_command)
+    runner = Runner(real_nodes.run_command)
     folder = CACHE / "node"
     recipe = node_image.Recipe(
         suite="trixie",
@@ -58,15 +50,7 @@ def image() -> str:
         files=str(ROLES / "node_image/files"),
         files_digest=digest("node_image"),
     )
-    base = CACHE.parent / "nodes" / f"base-{recipe.base_key()}"  # the container nodes' tests make the same
-    for kept in (CACHE, base.parent):
-        kept.mkdir(parents=True, exist_ok=True)
-    if not base.exists():
-        builder = ImageBuilder(recipe, str(CACHE), "", runner)
-        mirror, options = builder.cache.package_source("")
-        for argv in node_image.base_commands(recipe, f"{base}.partial", mirror, options):
-            sh(*argv)
-        os.rename(f"{base}.partial", base)
+    base = real_nodes.packages_of(recipe)
     sh("rm", "--recursive", "--force", str(folder))
     (folder / "containerd").mkdir(parents=True)
     for argv in node_image.image_commands(recipe, str(base), str(folder / "rootfs")):
@@ -90,7 +74,7 @@ class Lab:
     """A bridge, a tap and keys; its methods are one call of the module each, and looks at what came of it."""
 
     def __init__(self, image: str, state: Path) -> None:
-        self.state, self.runner = state, Runner(run_command)
+        self.state, self.runner = state, Runner(real_nodes.run_command)
         self.domain, self.tap, self.address = DOMAIN, TAP, ADDRESS
         self.folder = CACHE / "nodes" / OWNER / NODE
         interface = {"peer": TAP, "mac": MAC, "address": f"{ADDRESS}/24", "mtu": 1400}
@@ -146,7 +130,7 @@ class Lab:
         """Remove whatever a test made, or left when it was killed."""
         self.absent()
         for link in (TAP, BRIDGE):
-            run_command(["ip", "link", "delete", link])
+            real_nodes.run_command(["ip", "link", "delete", link])
 
 
 @pytest.fixture(scope="module")
