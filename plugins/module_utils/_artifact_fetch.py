@@ -14,7 +14,7 @@ import urllib.parse
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError, Lock
-from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import sha256_of
+from ansible_collections.reftopo.lab.plugins.module_utils._file import sha256_of
 
 ANSWER = 4  # seconds in which upstream has to answer to be used by the source auto
 STALL = 60  # seconds without a byte after which a download has failed

@@ -18,17 +18,9 @@ import os
 import shutil
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._file import sha256_of
+
 WITH_DIGESTS = ("binaries", "files", "images")  # parts of the manifest
-CHUNK = 1 << 20  # bytes read at once
-
-
-def sha256_of(path: str) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def key_of(*parts: t.Any) -> str:

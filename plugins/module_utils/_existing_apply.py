@@ -16,15 +16,13 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Desired, Step
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Desired
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_observe import (
     CTR,
     INSTALL,
     PURGE,
     SLICE,
     Run,
-    digest,
-    mounts,
     pod_groups,
     sysctl_file,
 )
@@ -35,7 +33,9 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_record impor
     ExistingError,
     Record,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, sha256_of, write_whole
+from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import observe_mounts
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive"}
 GONE = (FileNotFoundError, ProcessLookupError)  # what ended or was removed meanwhile
@@ -98,7 +98,7 @@ class Applier:
 
     def _brought(self, sha256: str) -> str:
         path = os.path.join(self._incoming, sha256)
-        if digest(path) != sha256:
+        if sha256_of(path) != sha256:
             raise ExistingError(f"{path} is not what it was on the way: its digest differs. Run it again.")
         return path
 
@@ -153,7 +153,7 @@ class Applier:
         self._command("systemctl", "disable", "--quiet", unit)
 
     def _unmount(self, path: str) -> None:
-        while path in mounts():  # one may be on another
+        while path in observe_mounts():  # one may be on another
             self._command("umount", path)
 
     def _unshare(self, path: str) -> None:

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_apply import Applier
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_check import problems
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Desired, Source, Step
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Desired, Source
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_observe import Run, observe
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import (
     kept,
@@ -21,6 +21,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import 
     record_of,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import ExistingError
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 Params = t.Mapping[str, t.Any]
 Result = dict[str, t.Any]

@@ -175,14 +175,3 @@ class Observed:
     pods: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     facts: Facts = field(default_factory=Facts)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to do; ``action`` is a method of the applier, ``subject`` what it is done to."""
-
-    action: str
-    subject: str
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.subject}"

@@ -7,7 +7,6 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -37,7 +36,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_record impor
     Record,
     load_record,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
+from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, sha256_of
+from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import observe_mounts
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_observe import parse_routes
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import try_features
 
@@ -49,7 +49,6 @@ PURGE = ["apt-get", "purge", "--yes"]
 CONTROL_GROUPS = "/sys/fs/cgroup"
 SLICE = "kubepods.slice"
 PODS = ("kubepods", SLICE)  # the control group of all pods, by cgroupfs and by systemd
-BLOCK = 1 << 20  # bytes that are read at once
 EMULATED = "qemu"  # systemd-detect-virt(1): without KVM, which has a name of its own
 # States of /proc/net/tcp and udp in which a port is taken (include/net/tcp_states.h): TCP_LISTEN, and UDP's TCP_CLOSE.
 LISTENING = {"tcp": "0A", "udp": "07"}
@@ -79,7 +78,7 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
     return Observed(
         record=record,
         now=_now(ruleset),
-        digests={path: digest(path) for path in paths if os.path.isfile(path)},
+        digests={path: sha256_of(path) for path in paths if os.path.isfile(path)},
         folders=frozenset(path for path in folders if os.path.isdir(path)),
         full=tuple(path for path in FOLDERS if _full(path)),
         images=_images(run) if "containerd.service" in active else None,
@@ -101,15 +100,6 @@ def _lacks() -> tuple[str, ...]:
     return (*lacks, *([] if os.path.isdir("/run/systemd/system") else ["systemd that runs"]))
 
 
-def digest(path: str) -> str:
-    """SHA-256 of a file."""
-    result = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(BLOCK):
-            result.update(block)
-    return result.hexdigest()
-
-
 def sysctl_file(name: str) -> str:
     """Where a kernel setting is read and written; none of SYSCTLS has a dot within a part."""
     return f"/proc/sys/{name.replace('.', '/')}"
@@ -119,12 +109,6 @@ def pod_groups() -> list[str]:
     """The control groups that hold all pods', one in each hierarchy. Those deeper down are of containers' own pods."""
     places = [place for name in PODS for place in (name, f"*/{name}")]
     return sorted(str(path) for place in places for path in Path(CONTROL_GROUPS).glob(place) if path.is_dir())
-
-
-def mounts() -> tuple[str, ...]:
-    """All mount points, as /proc/self/mountinfo has them (proc(5)): the fifth field, with spaces written in octal."""
-    lines = (read_text("/proc/self/mountinfo") or "").splitlines()
-    return tuple(sorted({line.split()[4] for line in lines}))
 
 
 def shared(mountinfo: str) -> bool:
@@ -152,7 +136,7 @@ def _now(ruleset: dict[str, t.Any]) -> Before:
         paths=tuple(path for path in (*FOLDERS, *TRACES, *HOLLOW) if os.path.exists(path)),
         modes={path: stat.S_IMODE(os.stat(path).st_mode) for path in FOLDERS if os.path.exists(path)},
         tables=_existing_rules.tables(ruleset),
-        mounts=mounts(),
+        mounts=tuple(sorted(observe_mounts())),
         shared=shared(read_text("/proc/self/mountinfo") or ""),
         modules=tuple(sorted(modules)),
     )

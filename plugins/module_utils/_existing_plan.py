@@ -20,9 +20,9 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import
     Desired,
     Observed,
     Source,
-    Step,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import NEW, RECORD, Record
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 KUBEADM, KUBELET = "/usr/bin/kubeadm", "/usr/bin/kubelet"
 # What containerd reads once, when it starts.

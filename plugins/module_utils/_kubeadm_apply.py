@@ -39,8 +39,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     Desired,
     KubeadmError,
     Observed,
-    Step,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 # Files that `kubeadm init` and `join` leave when they are interrupted
 LEFTOVERS = (

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import plugin_of
 from ansible_collections.reftopo.lab.plugins.module_utils._settings import Change, changes, told
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 DIRECTORY = "/etc/kubernetes/reftopo"
 CONFIG = f"{DIRECTORY}/kubeadm.yaml"
@@ -73,14 +74,6 @@ class Observed:
     kubelet_active: bool = False
     files: dict[str, str] = field(default_factory=dict)
     manifests_differ: bool | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to do; ``action`` is reset, write, init, join, start, apply, switch or record."""
-
-    action: str
-    subject: str
 
 
 def cluster_changes(record: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> list[Change]:

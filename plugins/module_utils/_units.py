@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 Run = t.Callable[..., tuple[int, str, str]]
 
@@ -56,17 +57,6 @@ class Observed:
     record: dict[str, t.Any] = field(default_factory=dict)
     enabled: dict[str, bool] = field(default_factory=dict)
     active: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to do: action is write, enable, start or restart; subject a path or a unit."""
-
-    action: str
-    subject: str
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.subject}"
 
 
 def observe(run: Run, desired: Desired) -> Observed:

@@ -119,7 +119,7 @@ def main() -> None:
                 applier.apply(steps)
     except KubeadmError as error:
         module.fail_json(msg=str(error), commands=applier.commands)
-    described = [f"{step.action} {step.subject}" for step in steps]
+    described = [str(step) for step in steps]
     written = [step.subject for step in steps if step.action == "write" and step.subject in desired.files]
     diff = diffs(written, observed.files, desired.files)
     diff.append({"prepared": "".join(f"{line}\n" for line in described)})

@@ -10,7 +10,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_observe import digest
+from ansible_collections.reftopo.lab.plugins.module_utils._file import sha256_of
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image import pause_image, sandbox_config
 
 Data = dict[str, t.Any]
@@ -63,7 +63,7 @@ def contents(manifest: Data, artifacts: str, left_out: t.Collection[str], files:
 
 def _of_file(source: str, local: dict[str, str]) -> Data:
     """A file is a program where its owner may run it."""
-    sha256, status = digest(source), os.stat(source)
+    sha256, status = sha256_of(source), os.stat(source)
     local[sha256] = source
     return {"sha256": sha256, "mode": "0755" if status.st_mode & 0o100 else "0644", "size": status.st_size}
 

@@ -23,8 +23,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress_
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress_objects as made
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress import Asked, Front
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cases import Cell, cases
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer_lab import until
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together, until
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import (
     HOST,
     Data,
@@ -33,13 +32,14 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import (
     new_key,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import Asked as Services
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import balanced
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, TIMEOUT, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import (
     is_ready,
     namespaces_left,
     workload_image,
 )
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import outsider, segment
 
 READY_TIMEOUT = 120.0  # seconds until pods must be ready and services have their addresses
 EFFECTIVE = 30.0  # seconds until the controller must know of what was made or deleted
@@ -73,8 +73,7 @@ class Trial:
         self.cases = cases(self.controller)
         self.kind = lab.topology["cluster"]["ingress"]["controller"]
         home = segment(lab.topology, next(iter(lab.topology["nodes"])))
-        clients = lab.topology["namespaces"].values()
-        self.client = next(one for one in clients if one["interfaces"][min(one["interfaces"])]["segment"] == home)
+        self.client = outsider(lab.topology, home)
         self.pod = made.controller_pod(self._items("pods", self.controller.namespace, self._labels), self.controller)
         hosts = [host for case in self.cases for host in case.tls]
         self.authority, self.secrets = authority(hosts, f"reftopo {lab.topology['name']} ingress")
@@ -100,7 +99,7 @@ class Trial:
         def there(items: list[Data]) -> bool:
             ready = {item["metadata"]["name"] for item in items if item["kind"] == "Pod" and is_ready(item)}
             spread = [one for one in items if one["kind"] == "Service" and one["metadata"]["name"] == made.SPREAD]
-            return {*names} <= ready and all(made.balanced(one) for one in spread)
+            return {*names} <= ready and all(balanced(one) for one in spread)
 
         found = until(READY_TIMEOUT, lambda: self._items("pods,services", made.NAMESPACE), there)
         if not there(found):
@@ -113,9 +112,9 @@ class Trial:
 
     def _fronts(self, items: list[Data]) -> dict[str, list[Front]]:
         """The ways in, by what must be seen there."""
-        own = until(READY_TIMEOUT, self._service, lambda found: bool(made.balanced(found)))
+        own = until(READY_TIMEOUT, self._service, lambda found: bool(balanced(found)))
         spread = _named([one for one in items if one["kind"] == "Service"], made.SPREAD)
-        self.seen.balancer = made.balanced(own)
+        self.seen.balancer = balanced(own)
         client, nodes = self.client["address"], self.lab.topology["nodes"]
         ports, others = made.node_ports(own), [name for name in nodes if name != self.pod.node]
         masks = self._masquerading()
@@ -128,7 +127,7 @@ class Trial:
             ],
             proof.DEAF: [Front(f"{name}'s node port", at[name], ports) for name in others],
             proof.SPREAD: [
-                Front(f"the address of {made.SPREAD}", made.balanced(spread), made.PORTS, workers),
+                Front(f"the address of {made.SPREAD}", balanced(spread), made.PORTS, workers),
                 *(
                     Front(f"{name}'s node port of {made.SPREAD}", at[name], made.node_ports(spread), (masks[name],))
                     for name in nodes

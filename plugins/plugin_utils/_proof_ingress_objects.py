@@ -126,12 +126,6 @@ def _backend(service: str) -> Data:
     return {"service": {"name": service, "port": {"number": 80}}}
 
 
-def balanced(service: Data) -> str:
-    """The address that a service got of the load balancer; empty while it has none."""
-    given = service["status"].get("loadBalancer", {}).get("ingress") or [{}]
-    return str(given[0].get("ip", ""))
-
-
 def node_ports(service: Data) -> dict[str, int]:
     """A service's node ports by scheme."""
     schemes = {port: scheme for scheme, port in PORTS.items()}

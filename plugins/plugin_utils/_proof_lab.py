@@ -16,12 +16,14 @@ import shlex
 import subprocess
 import tempfile
 import threading
+import time
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 
 START_TIMEOUT = 60.0  # seconds until a held command must say that it is ready; an emulated machine needs over 15
 STOP_TIMEOUT = 15.0
+PAUSE = 0.3  # seconds between two looks
 T = t.TypeVar("T")
 
 
@@ -136,6 +138,14 @@ def on_all(machines: t.Iterable[Machine], work: t.Callable[[Machine], T]) -> dic
     listed = list(machines)
     with concurrent.futures.ThreadPoolExecutor(max(len(listed), 1)) as pool:
         return {machine.name: result for machine, result in zip(listed, pool.map(work, listed))}
+
+
+def until(limit: float, look: t.Callable[[], T], good: t.Callable[[T], bool]) -> T:
+    """Look until it is good, or some seconds are over; the last that was seen."""
+    deadline = time.monotonic() + limit
+    while not good(found := look()) and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    return found
 
 
 def as_root() -> list[str]:

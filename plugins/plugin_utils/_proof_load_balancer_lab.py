@@ -17,30 +17,21 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer as proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer_objects as made
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together, until
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import TELLING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import Asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_path import Ways
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment, underlay
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import outsider, segment, underlay
 
 SPEAKERS = f"{KUBECTL} --namespace=metallb-system", "daemonset/speaker"
 # Seconds until what is made must be there, until MetalLB must have told of a service, and until the speakers must have
 # found each other again: one that is back asks the others once a minute at least (speakerlist.go, joinMembers).
 READY, TOLD, JOINED = 120.0, 30.0, 90.0
-PAUSE, IMPATIENT = 0.3, 0.5
+IMPATIENT = 0.5
 SILENCE = ("timeout", "unreachable")
-T = t.TypeVar("T")
-
-
-def until(limit: float, look: t.Callable[[], T], good: t.Callable[[T], bool]) -> T:
-    """Look until it is good, or some seconds are over; the last that was seen."""
-    deadline = time.monotonic() + limit
-    while not good(found := look()) and time.monotonic() < deadline:
-        time.sleep(PAUSE)
-    return found
 
 
 class Trial:
@@ -49,8 +40,7 @@ class Trial:
     def __init__(self, lab: Lab, name: str) -> None:
         self.lab, self.name = lab, name
         home = segment(lab.topology, next(iter(lab.topology["nodes"])))
-        clients = lab.topology["namespaces"].values()
-        self.client = next(one for one in clients if one["interfaces"][min(one["interfaces"])]["segment"] == home)
+        self.client = outsider(lab.topology, home)
         self.source = next(end for end in lab.endpoints["namespaces"] if end.name == self.client["name"])
         self.network = lab.topology["segments"][home]
         self.main = made.main_services(lab.topology)

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVER_PORTS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import balanced
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, pod_spec
 
 NAMESPACE = MARK = "reftopo-load-balancer"  # of all that is made; MARK is its label
@@ -104,8 +105,7 @@ def state(items: list[Data]) -> State:
     for item in items:
         name = item["metadata"]["name"]
         if item["kind"] == "Service":
-            given = item["status"].get("loadBalancer", {}).get("ingress") or [{}]
-            found.services[name] = str(given[0].get("ip", ""))
+            found.services[name] = balanced(item)
         elif item["kind"] == "Pod":
             found.pods[name] = str(item["status"].get("podIP", "")) if is_ready(item) else ""
         elif item["kind"] == "Event" and SOURCE in (item.get("reportingComponent"), _component(item)):

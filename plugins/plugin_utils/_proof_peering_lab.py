@@ -20,8 +20,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._probe_bird import SPE
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands_bgp as commands_bgp
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bird import prefixes, sessions
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, Machine, held_together, on_all
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, Machine, held_together, on_all, until
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_peering import whole
@@ -35,7 +34,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import u
 # Seconds until routers must have learned all, and that no session may come up in with another password: nodes and
 # routers begin one every five seconds at most (connect retry time in BIRD's configurations).
 LEARNS, TRIES = 60.0, 12.0
-PAUSE = 0.5
 CONFIG = """
 router id {address};
 log stderr {{ error, fatal, bug }};
@@ -141,16 +139,6 @@ def counters(text: str) -> dict[str, int]:
     return {key: int(found[key]) for key in DROPPED if key in found}
 
 
-def learned(look: t.Callable[[], dict[str, Router]], topology: Data, known: dict[str, Peer]) -> dict[str, Router]:
-    """Routers once they have learned all that they must; as they are when they do not in time."""
-    deadline = time.monotonic() + LEARNS
-    while True:
-        found = look()
-        if all(whole(one, topology, known) for one in found.values()) or time.monotonic() > deadline:
-            return found
-        time.sleep(PAUSE)
-
-
 def prove(lab: Lab, name: str) -> Seen:
     """Everything that a check of peers sees."""
     trial = Trial(lab, name)
@@ -158,7 +146,7 @@ def prove(lab: Lab, name: str) -> Seen:
         if held:
             on_all(lab.nodes, lambda machine: machine.run(commands_bgp.again()))
         known = lab.peers_now()
-        routers = learned(look, lab.topology, known)
+        routers = until(LEARNS, look, lambda found: all(whole(one, lab.topology, known) for one in found.values()))
         outcomes, nodes = lab.ask(trial.probes()), lab.snapshots()
     segments: dict[str, list[Packet]] = {one.name: capture_packets(one.name, one.output, one.log, None) for one in held}
     left = {router: trial.routes(router) for router in trial.routers}

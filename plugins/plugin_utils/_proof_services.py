@@ -37,6 +37,12 @@ def described(objects: list[Data]) -> dict[str, Service]:
     return {item["metadata"]["name"]: _service(item, slices) for item in objects if item["kind"] == "Service"}
 
 
+def balanced(service: Data) -> str:
+    """The address that a service got of the load balancer; empty while it has none."""
+    given = service["status"].get("loadBalancer", {}).get("ingress") or [{}]
+    return str(given[0].get("ip", ""))
+
+
 def services(objects: list[Data]) -> dict[str, Service]:
     """The test workload's services by name."""
     found = described(objects)

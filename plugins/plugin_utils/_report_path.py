@@ -15,7 +15,9 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pl
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_svg import Line, Picture, Rect, Shape, Text
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import (
     bare,
+    outsider,
     segment,
+    underlay,
     underlay_mtu,
     way,
 )
@@ -116,7 +118,9 @@ def _ends(topology: Data, endpoints: list[Data]) -> tuple[Data, Data] | None:
 
 
 def _underlay(topology: Data, node: str) -> tuple[str, Data]:
-    return next(iter(topology["nodes"][node]["interfaces"].items()))
+    interfaces = topology["nodes"][node]["interfaces"]
+    name = underlay(topology["nodes"][node])
+    return name, interfaces[name]
 
 
 def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
@@ -162,21 +166,20 @@ def _led_steps(topology: Data, controller: Data, to: Data) -> list[Step]:
 
 
 def _outside_steps(topology: Data, node: Data) -> list[Step]:
-    underlay, entry = _underlay(topology, node["node"])
+    device, entry = _underlay(topology, node["node"])
     name, port, source = _client(topology, node)
     address = topology["cluster"]["load_balancer"]["pool"].partition("/")[0]
     said = {"outer ip": f"{source} → {address}"}
     bridge = topology["segments"][entry["segment"]]["bridge"]
-    places = ((port, name), (bridge, f"host, {entry['segment']}"), (underlay, f"{node['node']}, ARP"))
+    places = ((port, name), (bridge, f"host, {entry['segment']}"), (device, f"{node['node']}, ARP"))
     return [Step(*place, ("outer ethernet", "outer ip", "data"), "wire", said) for place in places]
 
 
 def _client(topology: Data, node: Data) -> tuple[str, str, str]:
     """The machine outside on a node's segment: its name, interface and address."""
-    home = _underlay(topology, node["node"])[1]["segment"]
-    clients = [(one["name"], *next(iter(one["interfaces"].items()))) for one in topology["namespaces"].values()]
-    name, port, entry = next(one for one in clients if one[2]["segment"] == home)
-    return name, port, entry["address"].partition("/")[0]
+    client = outsider(topology, segment(topology, node["node"]))
+    port = underlay(client)
+    return client["name"], port, client["interfaces"][port]["address"].partition("/")[0]
 
 
 def _policies(topology: Data) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 
 Data = dict[str, t.Any]
 
@@ -31,6 +32,14 @@ def outcomes(expect: t.Any) -> set[str]:
     if isinstance(expect, dict):
         return set().union(*map(outcomes, expect.values()))
     return {outcome for outcome in (expect if isinstance(expect, list) else [expect]) if outcome}
+
+
+def nobody_outside(path: str, topology: Data, homes: t.Collection[str]) -> t.Iterator[Problem]:
+    """A check at `path` that asks from a machine outside, where none has its first interface on a nodes' segment."""
+    clients = {one.machine: one.segment for one in reversed(interfaces(topology)) if one.section == "namespaces"}
+    if not set(clients.values()) & set(homes):
+        what = "no namespace has its first interface on the nodes' segment, to ask from outside"
+        yield Problem(path, what, "add one to namespaces")
 
 
 def too_few_nodes(topology: Data) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes, interfaces
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import first_of_nodes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends import nobody_outside
 
 Data = dict[str, t.Any]
 
@@ -34,11 +35,7 @@ def served_problems(path: str, topology: Data) -> t.Iterator[Problem]:
         yield Problem(path, what, "add cluster.load_balancer, or remove the check")
     if len(_nodes(topology)) == 1:
         yield Problem(path, "with one node no pod is on another than the controller's", "add a node")
-    homes = {interface.segment for interface in first_of_nodes(topology)}
-    clients = {one.machine: one.segment for one in reversed(interfaces(topology)) if one.section == "namespaces"}
-    if not homes & set(clients.values()):
-        what = "no namespace has its first interface on the nodes' segment, to ask from outside"
-        yield Problem(path, what, "add one to namespaces")
+    yield from nobody_outside(path, topology, {interface.segment for interface in first_of_nodes(topology)})
 
 
 def _nodes(topology: Data) -> list[t.Any]:

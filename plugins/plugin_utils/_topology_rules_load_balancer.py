@@ -14,6 +14,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces i
     interfaces,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends import nobody_outside
 
 try:
     import netaddr
@@ -92,10 +93,7 @@ def balanced_problems(path: str, topology: Data) -> t.Iterator[Problem]:
     if workers < ENOUGH:
         what = "there is no worker to take over from another, and control planes answer for no service"
         yield Problem(path, what, f"have {ENOUGH} workers or more")
-    clients = {one.machine: one.segment for one in reversed(interfaces(topology)) if one.section == "namespaces"}
-    if not set(clients.values()) & set(_homes(topology)):
-        what = "no namespace has its first interface on the nodes' segment, to ask from outside"
-        yield Problem(path, what, "add one to namespaces")
+    yield from nobody_outside(path, topology, _homes(topology))
     size, least = len(load_balancer_pool(topology)), workers + 3
     if size and not least <= size <= LARGEST:
         what = f"{cluster['load_balancer']['pool']} has {size} addresses, and the check uses all of them up"

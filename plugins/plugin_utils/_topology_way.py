@@ -26,7 +26,7 @@ def mechanism(cni: t.Mapping[str, t.Any]) -> str:
 
 
 def underlay(node: Data) -> str:
-    """The interface by which a node reaches the others: its first by name."""
+    """The interface by which a node, or a namespace, reaches the others: its first by name."""
     return min(node["interfaces"])
 
 
@@ -39,6 +39,12 @@ def segment(topology: Data, node: str) -> str:
     """The segment of that interface."""
     entry = topology["nodes"][node]
     return str(entry["interfaces"][underlay(entry)]["segment"])
+
+
+def outsider(topology: Data, home: str) -> Data:
+    """The machine outside of the cluster that asks: the first namespace with its first interface on a segment."""
+    namespaces = topology["namespaces"].values()
+    return t.cast("Data", next(one for one in namespaces if one["interfaces"][underlay(one)]["segment"] == home))
 
 
 def way(topology: Data, one: str, other: str) -> str:

@@ -10,8 +10,9 @@ import subprocess
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _existing_apply as apply
 from ansible_collections.reftopo.lab.plugins.module_utils import _existing_observe as observe
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Source, Step
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Source
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import ExistingError, load_record
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 from existing_names import PAUSE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _existing_observe as observe
+from ansible_collections.reftopo.lab.plugins.module_utils._file import sha256_of
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -41,4 +42,4 @@ def test_kernel_settings_are_files():
 def test_a_digest_is_that_of_the_whole_file(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"")
-    assert observe.digest(str(path)) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert sha256_of(str(path)) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -85,7 +85,7 @@ def test_peers_and_a_password_are_objects_of_their_own():
     text = rendered("cni/calico.yaml.j2", signed, signs=True)
     assert yaml.safe_load(text)["resources"] == ["/usr/share/calico.yaml", "/bgp.yaml", "/bgp-password.yaml"]
     assert "FELIX_SERVICELOOPPREVENTION, value: Reject" in text
-    configuration, peer, role, binding = yaml.safe_load_all(rendered("bgp.yaml.j2", signed))
+    configuration, peer, role, binding = yaml.safe_load_all(rendered("bgp.yaml.j2", signed, signs=True))
     assert configuration["spec"] == {"serviceClusterIPs": [{"cidr": "10.96.0.0/16"}], "nodeMeshPassword": SECRET}
     assert peer["metadata"] == {"name": "tor"}
     told = {"peerIP": "172.30.24.201", "asNumber": 64514, "keepOriginalNextHop": True}

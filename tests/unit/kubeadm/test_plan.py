@@ -11,10 +11,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_plan import (
     Desired,
     KubeadmError,
     Observed,
-    Step,
     plan,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._settings import drift
+from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 CNI, PROXY = f"{MANIFESTS}/cni.yaml", f"{MANIFESTS}/kube-proxy.yaml"
 VXLAN = {

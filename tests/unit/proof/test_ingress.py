@@ -13,6 +13,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._ingress_controllers i
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress import Asked, Front, Seen
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cases import DEFAULT, Case, Cell, cases
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import balanced
 
 TRAEFIK = CONTROLLERS["traefik"]
 TOPOLOGY: Data = {"cluster": {"ingress": {"controller": "traefik"}, "control_plane": ["cp1"], "workers": ["w1"]}}
@@ -230,6 +231,6 @@ def test_addresses_and_ports_of_services():
         },
         "status": {"loadBalancer": {"ingress": [{"ip": BALANCER}]}},
     }
-    assert made.balanced(service) == BALANCER
-    assert made.balanced({"status": {"loadBalancer": {}}}) == ""
+    assert balanced(service) == BALANCER
+    assert balanced({"status": {"loadBalancer": {}}}) == ""
     assert made.node_ports(service) == {"http": 30080, "https": 30443}
