@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress_
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress import Asked, Front
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cases import Cell, cases
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together, until
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_masquerade import masquerade
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import (
     HOST,
     Data,
@@ -31,7 +32,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import (
     ProofError,
     new_key,
 )
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import Asked as Services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import balanced
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, TIMEOUT, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import (
@@ -142,8 +142,8 @@ class Trial:
     def _masquerading(self) -> dict[str, str]:
         """The address that each node gives to what it masquerades towards the controller."""
         pod = Endpoint(self.pod.name, "pods", self.pod.node, self.pod.address)
-        services = Services(self.lab.topology, [], self.lab.snapshots(), [])
-        return {name: services.masquerade(name, pod) for name in self.lab.topology["nodes"]}
+        snapshots = self.lab.snapshots()
+        return {name: masquerade(self.lab.topology, snapshots, name, pod) for name in self.lab.topology["nodes"]}
 
     def make(self, late: bool) -> None:
         """Make the Ingresses of cases, and see what they do; what is late is made behind the others."""

@@ -18,9 +18,9 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer as proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer_objects as made
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import held_together, until
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_masquerade import masquerade
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import TELLING
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import Asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_path import Ways
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
@@ -125,7 +125,7 @@ class Trial:
         if others or node not in self.lab.topology["nodes"]:
             return None  # who answers is another claim
         pod = Endpoint(name, "pods", self.main[name], self.pods[self.main[name]])
-        return Asked(self.lab.topology, [], self.lab.snapshots(node), []).masquerade(node, pod)
+        return masquerade(self.lab.topology, self.lab.snapshots(node), node, pod)
 
     def who_has(self, addresses: list[str]) -> dict[str, list[str]]:
         """Who claims addresses on the wire: names of nodes, MAC addresses of others."""

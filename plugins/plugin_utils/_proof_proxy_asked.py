@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import plugin_of
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import hashes, spreads
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_masquerade import masquerade
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVICE, SETS, TELLING, WORKLOAD
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import (
@@ -29,7 +29,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome, answering_pod
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare
 
 RISK = 1e-5  # of not meeting some endpoint although each has the same chance
 STICKY_TRIES, PORT_TRIES = 8, 4
@@ -70,13 +69,7 @@ class Asked(t.NamedTuple):
 
     def masquerade(self, node: str, pod: Endpoint) -> str:
         """The address that a node gives to what it masquerades towards a pod."""
-        cni = self.topology["cluster"]["cni"]
-        if pod.node == node:
-            device = plugin_of(cni).bridge
-        else:
-            device = "" if bare(self.topology, node, str(pod.node)) else cni["device"]
-        found = [one for one in self.snapshots[node].link(device).get("addr_info", ()) if one["family"] == "inet"]
-        return str(found[0]["local"] if found else self.topology["nodes"][node]["address"])
+        return masquerade(self.topology, self.snapshots, node, pod)
 
 
 def claims(topology: Data) -> list[Claim]:

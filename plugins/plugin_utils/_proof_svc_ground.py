@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_masquerade import masquerade
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SETS
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import PING, Asked, tries
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_asked import PING, tries
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import port_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_cases import (
@@ -67,7 +68,7 @@ class Ground:
         node = self.node(which)
         if server.kind != "pods":
             return str(node["address"])
-        return Asked(self.topology, [], dict(self.snapshots), []).masquerade(node["name"], server)
+        return masquerade(self.topology, self.snapshots, node["name"], server)
 
     def words(self, case: Case) -> dict[str, str]:
         """What stands for what in the records of a case."""
