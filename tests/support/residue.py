@@ -56,10 +56,10 @@ SYSCTLS = [
     "vm/overcommit_memory",
     "vm/panic_on_oom",
 ]
-# Ansible keeps an SSH connection for a minute after its last use, and conmon outlives its container by moments: those
-# of an earlier test end whenever they do. A container that is gone itself is seen among podman's. A control group with
-# processes cannot be removed (cgroups(7)); whoever made one for a command removes it when that has ended.
-ENDED_BY_ITSELF = re.compile(r"processes: - \d+ (ssh|conmon)$|control groups: - ")
+# Ansible keeps an SSH connection, a process with a socket, for a minute after its last use, and conmon outlives its
+# container by moments: those of an earlier test end whenever they do. A container that is gone itself is seen among
+# podman's. A control group with processes cannot be removed (cgroups(7)); whoever made it removes it when they ended.
+ENDED_BY_ITSELF = re.compile(r"processes: - \d+ (ssh|conmon)$|files: - .*/\.ansible/cp/|control groups: - ")
 # The control group of a container, in /proc/PID/cgroup and below /sys/fs/cgroup.
 CONTAINER = re.compile(r"libpod-[0-9a-f]{12}")
 CARRIERS = {"conmon", "ssh"}

@@ -25,10 +25,22 @@ def pings(sent: int, *lost: int) -> str:
 def test_pings_without_a_pause():
     assert unanswered(pings(100)) == (99, [])
     assert unanswered(pings(100, 7, 8)) == (99, [7, 8])
-    assert ping_faults(("n1", "n4"), ["n2"], pings(100)) == []
-    assert ping_faults(("n1", "n4"), ["n2"], pings(100, 7, 8)) == ["n1 to n4: 2 of 99 pings lost, from number 7 on"]
-    assert ping_faults(("n1", "n2"), ["n2"], pings(100, 7)) == []
-    assert ping_faults(("n1", "n2"), ["n2"], pings(100)) == ["n1 to n2: all 99 pings were answered, which must not be"]
+
+
+@pytest.mark.parametrize("lost", [[], [7], [7, 9, 30, 32]])
+def test_single_pings_may_be_lost_while_a_route_is_replaced(lost: list[int]):
+    assert ping_faults(("n1", "n4"), ["n2"], pings(100, *lost)) == []
+    assert ping_faults(("n1", "n2"), ["n2"], pings(100, *lost)) == [
+        f"n1 to n2: {len(lost)} of 99 pings lost and no two in a row, which must not be"
+    ]
+
+
+@pytest.mark.parametrize("lost", [[7, 8], [7, 9, 30, 32, 60]])
+def test_pings_lost_in_a_row_or_again_and_again_are_an_interruption(lost: list[int]):
+    assert ping_faults(("n1", "n4"), ["n2"], pings(100, *lost)) == [
+        f"n1 to n4: {len(lost)} of 99 pings lost, from number 7 on"
+    ]
+    assert ping_faults(("n1", "n2"), ["n2"], pings(100, *lost)) == []
 
 
 @pytest.mark.parametrize("text", ["", "ping: connect: Network is unreachable", pings(49)])
@@ -70,7 +82,7 @@ class Lab:
         what = "ping" if "ping -n" in command else "close"
         self.done.append(what)
         cut_off = "10.244.2.65" in command
-        yield types.SimpleNamespace(output=pings(100, *([30] if cut_off else [])).encode())
+        yield types.SimpleNamespace(output=pings(100, *([30, 31] if cut_off else [])).encode())
         self.done.append(f"end of {what}")
 
 
@@ -90,8 +102,8 @@ def test_pings_go_on_from_before_until_everything_is_back(monkeypatch: pytest.Mo
     assert (seen.left, seen.residue, seen.meanwhile) == ([], [], [])
     seen = control._unreflected(lab, "without-one", ["n3"], ["n3"])  # type: ignore[arg-type]
     assert seen.meanwhile == [
-        "n1 to n2: 1 of 99 pings lost, from number 30 on",
-        "n1 to n3: all 99 pings were answered, which must not be",
-        "n2 to n1: 1 of 99 pings lost, from number 30 on",
-        "n3 to n1: all 99 pings were answered, which must not be",
+        "n1 to n2: 2 of 99 pings lost, from number 30 on",
+        "n1 to n3: 0 of 99 pings lost and no two in a row, which must not be",
+        "n2 to n1: 2 of 99 pings lost, from number 30 on",
+        "n3 to n1: 0 of 99 pings lost and no two in a row, which must not be",
     ]
