@@ -132,10 +132,10 @@ def build_module(run: Run, go: Go, cache: str, build: Build) -> None:
 
 
 def take_files(module: Module, root: str, target: str) -> None:
-    """Copy a module's files from its folder ``root`` to ``target``, without the lines that are left out.
+    """Copy a module's files from its folder ``root`` to ``target``, with the changes that the lock has for them.
 
     Raises:
-        ArtifactError: a line that is to be left out is not there, so the module is not what the lock was written for.
+        ArtifactError: a line that is to be changed is not there, so the module is not what the lock was written for.
     """
     for name, path in module.files.items():
         source, copy = os.path.join(root, path), os.path.join(target, name)
@@ -144,7 +144,9 @@ def take_files(module: Module, root: str, target: str) -> None:
         else:
             _copy(source, copy)
     for name, patterns in module.leave_out.items():
-        _leave_out(module, name, patterns, target)
+        _change(module, "leave_out", os.path.join(target, name), name, dict.fromkeys(patterns, ""))
+    for name, texts in module.instead.items():
+        _change(module, "instead", os.path.join(target, name), name, texts)
 
 
 def _copy(source: str, target: str) -> None:
@@ -156,14 +158,15 @@ def _copy(source: str, target: str) -> None:
     os.chmod(target, 0o755)
 
 
-def _leave_out(module: Module, name: str, patterns: t.Sequence[str], target: str) -> None:
-    with open(os.path.join(target, name), encoding="utf-8") as stream:
-        lines = stream.readlines()
-    for pattern in patterns:
-        kept = [line for line in lines if not re.search(pattern, line)]
-        if kept == lines:
-            where = f"modules.{module.name}.leave_out.{name}"
+def _change(module: Module, key: str, path: str, name: str, texts: t.Mapping[str, str]) -> None:
+    """Put texts in place of all lines that regular expressions match, each from its first line to its last."""
+    with open(path, encoding="utf-8") as stream:
+        content = stream.read()
+    for pattern, text in texts.items():
+        lines = re.compile(rf"^.*(?:{pattern}).*(?:\n|\Z)", re.MULTILINE)
+        content, count = lines.subn(lambda _found, text=text: text, content)
+        if not count:
+            where = f"modules.{module.name}.{key}.{name}"
             raise ArtifactError(f"{where}: no line has {pattern}. Look at what {module.version} has there.")
-        lines = kept
-    with open(os.path.join(target, name), "w", encoding="utf-8") as stream:
-        stream.writelines(lines)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(content)

@@ -142,9 +142,9 @@ def _remove(folders: t.Iterable[str]) -> None:
 
 
 def build_image(podman: Podman, image: Image, folder: str, programs: t.Mapping[str, str], target: str) -> None:
-    """Build ``folder``'s Containerfile with programs and files (name: path) and write ``image.tar``."""
+    """Build ``folder``'s Containerfile with what is beside it, programs and files (name: path); write ``image.tar``."""
     context = os.path.join(target, "context")
-    os.mkdir(context)
+    shutil.copytree(folder, context, ignore=lambda _folder, _names: ["Containerfile"])
     for name, path in programs.items():
         if os.path.isdir(path):
             shutil.copytree(path, os.path.join(context, name), copy_function=os.link)

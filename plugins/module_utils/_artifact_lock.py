@@ -91,6 +91,10 @@ SHAPES: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "a mapping of lists of strings",
         lambda v: isinstance(v, dict) and all(SHAPES["t.Sequence[str]"][1](i) for i in v.values()),
     ),
+    "t.Mapping[str, t.Mapping[str, str]]": (
+        "a mapping of mappings of strings",
+        lambda v: isinstance(v, dict) and all(SHAPES["t.Mapping[str, str]"][1](i) for i in v.values()),
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import PLUGINS
 
 CNIS = tuple(PLUGINS)
-ADDONS = ("metallb", "traefik")  # what a cluster may have beside its network plugin
+ADDONS = ("metallb", "nginx", "traefik")  # what a cluster may have beside its network plugin
 LAYER = re.compile(r"localhost/reftopo/([\w-]+)")  # what Containerfiles call a layer of Debian packages
 
 
@@ -58,6 +58,7 @@ class Module:
         path: module path, as in go.mod, of the module whose ``files`` are taken as they are.
         files: file or folder in that module, by the name that it gets beside the programs.
         leave_out: regular expressions for lines that a file is without, by the file's name beside the programs.
+        instead: lines of ours in place of those that a regular expression matches, by that and by the file's name.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Module:
     path: str = ""
     files: t.Mapping[str, str] = field(default_factory=dict)
     leave_out: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    instead: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,19 +105,21 @@ class Binary:
 class Image:
     """A container image under its upstream name; ``programs`` maps each program it holds to its Go module.
 
-    With ``cni`` or ``addon`` only nodes of clusters with that CNI or add-on have it.
+    ``folder`` is its folder under ``files/images`` where that is not the last part of its name. With ``cni`` or
+    ``addon`` only nodes of clusters with that CNI or add-on have it.
     """
 
     name: str
     programs: t.Mapping[str, str] = field(default_factory=dict)
     digest: str | None = None
+    folder: str | None = None
     cni: str | None = None
     addon: str | None = None
 
     @property
     def short(self) -> str:
         """Name of its folder under ``files/images`` and of its archive: the last part of its name, without the tag."""
-        return self.name.rsplit("/", 1)[-1].split(":", 1)[0]
+        return self.folder or self.name.rsplit("/", 1)[-1].split(":", 1)[0]
 
     @property
     def tag(self) -> str:

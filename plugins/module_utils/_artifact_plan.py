@@ -105,6 +105,7 @@ def _go_item(lock: Lock, sources: Sources, name: str, go_version: str, arch: str
     if "go.mod" not in files:
         raise ArtifactError(f"modules.{name}: there is no file go/{name}/go.mod. Add it, or remove the module.")
     taken = [module.path, module.files, module.leave_out] if module.files else []
+    taken += [module.instead] if module.instead else []
     key = key_of(build_command("go", module, ""), module.cgo, module.rename, files, go_version, arch, *taken)
     return Item("go", name, module.version, key, {"module": module})
 

@@ -56,7 +56,7 @@ options:
     description: Add-ons of the clusters; what only nodes with another one need is left out.
     type: list
     elements: str
-    choices: [metallb, traefik]
+    choices: [metallb, nginx, traefik]
     default: []
   source:
     description:

@@ -126,6 +126,7 @@ CHANGES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "a digest of a layer": ("debian", "bird", {"sha256": {"bird_1_amd64.deb": "cd" * 32}}, "debian-bookworm"),
     "the files of a module": ("modules", "router", {"files": {"router.yaml": "b.yaml"}}, "go-router"),
     "lines left out": ("modules", "router", {"leave_out": {"router.yaml": ["x"]}}, "go-router"),
+    "other lines": ("modules", "router", {"instead": {"router.yaml": {"x": "y"}}}, "go-router"),
 }
 
 
@@ -147,7 +148,19 @@ def test_own_lock(cni: str) -> None:
     names = {*plan.manifest["images"], *plan.manifest["files"], *plan.manifest["binaries"], *labels(plan)}
     assert set(plan.manifest["images"]) >= COMMON
     assert [name for name in names if cni in name]
-    assert [name for name in names if other in name or "metallb" in name] == []
+    assert [name for name in names if any(word in name for word in (other, *ADDONS))] == []
+
+
+def test_own_lock_with_ingress_nginx() -> None:
+    """The last release upstream; of the newest commit that Go's proxies have where it is built."""
+    lock = of_cluster(parse_lock(OWN), "flannel", ["nginx"])
+    plan = plan_build(lock, read_sources(str(FILES)), "go1.26.6", "x86_64")
+    image = "registry.k8s.io/ingress-nginx/controller:v1.15.1"
+    assert plan.manifest["images"][image] == {"path": "images/ingress-nginx.tar"}
+    assert {"go ingress-nginx v0.0.0-20240708192948-52c50467d67d", "image ingress-nginx v1.15.1"} <= set(labels(plan))
+    order = [item.name for item in plan.items if item.kind == "go"]
+    assert order.index("kubernetes") < order.index("ingress-nginx")
+    assert OWN["modules"]["ingress-nginx"]["tags"] == OWN["modules"]["kubernetes"]["tags"]
 
 
 def test_own_lock_with_metallb() -> None:

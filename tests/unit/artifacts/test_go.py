@@ -121,11 +121,12 @@ def router(tmp_path: Path) -> Path:
     return tmp_path / "cache/router"
 
 
-def take(router: Path, *left_out: str) -> Path:
+def take(router: Path, *left_out: str, instead: dict[str, str] | None = None) -> Path:
     target = router.parents[1] / "target"
     target.mkdir()
     files = {"etc": "etc", "a.yaml": "doc/a.yaml"}
-    module = Module("router", "v3", path="example.org/router", files=files, leave_out={"etc/conf/a.cfg": left_out})
+    changes = {"leave_out": {"etc/conf/a.cfg": left_out}, "instead": {"etc/conf/a.cfg": instead or {}}}
+    module = Module("router", "v3", path="example.org/router", files=files, **changes)
 
     def run(argv: list[str], **_options: Any) -> tuple[int, str, str]:
         found = argv == ["go", "list", "-m", "-f", "{{.Dir}}", "example.org/router"]
@@ -154,6 +155,19 @@ def test_a_line_that_is_not_there_cannot_be_left_out(router: Path) -> None:
         take(router, "y = ", "krt_tunnel")
     where = "modules.router.leave_out.etc/conf/a.cfg"
     assert str(error.value) == f"{where}: no line has krt_tunnel. Look at what v3 has there."
+
+
+def test_lines_are_replaced_each_as_a_whole(router: Path) -> None:
+    instead = {"^if x\\n(?:.*\\n)*?else$": "x ? \\1\n", "accep": "reject;\n"}
+    text = (take(router, instead=instead) / "etc/conf/a.cfg").read_text()
+    assert text == "x ? \\1\n  y = 2;\nreject;\n"
+
+
+def test_lines_that_are_not_there_cannot_be_replaced(router: Path) -> None:
+    with pytest.raises(ArtifactError) as error:
+        take(router, instead={"^if y": "x"})
+    where = "modules.router.instead.etc/conf/a.cfg"
+    assert str(error.value) == f"{where}: no line has ^if y. Look at what v3 has there."
 
 
 def test_failed_build_says_how_to_see_it(tmp_path: Path) -> None:

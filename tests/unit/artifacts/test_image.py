@@ -79,10 +79,13 @@ def test_packages_that_only_came_with_pinned_ones_are_not_named(
     assert json.loads((tmp_path / "packages.json").read_text()) == packages
 
 
-def test_build_context_has_programs_and_folders(tmp_path: Path) -> None:
+def test_build_context_has_programs_folders_and_what_is_beside_the_containerfile(tmp_path: Path) -> None:
     (tmp_path / "made/etc").mkdir(parents=True)
     (tmp_path / "made/etc/run").write_text("#!/bin/sh\n")
     (tmp_path / "made/agent").write_text("ELF")
+    (tmp_path / "files/agent/lua").mkdir(parents=True)
+    for name in ("Containerfile", "lua/lock.lua"):
+        (tmp_path / "files/agent" / name).touch()
     seen: list[str] = []
 
     def run(argv: list[str], **_options: Any) -> tuple[int, str, str]:
@@ -93,8 +96,10 @@ def test_build_context_has_programs_and_folders(tmp_path: Path) -> None:
     programs = {name: str(tmp_path / "made" / name) for name in ("agent", "etc")}
     (tmp_path / "target").mkdir()
     podman = image.Podman(run, "/home", "/run")
-    image.build_image(podman, Image("example.org/agent:v1"), "/files", programs, str(tmp_path / "target"))
-    assert seen == ["agent", "etc", "etc/run"]
+    image.build_image(
+        podman, Image("example.org/agent:v1"), str(tmp_path / "files/agent"), programs, str(tmp_path / "target")
+    )
+    assert seen == ["agent", "etc", "etc/run", "lua", "lua/lock.lua"]
     assert list((tmp_path / "target").iterdir()) == []
 
 

@@ -30,6 +30,7 @@ CASES: dict[str, Change] = {
     "missing-keys": lambda data: (data["toolchain"].pop("sha256"), data["binaries"]["tool"].pop("destination")),
     "wrong-types": lambda data: (
         data["modules"]["tools"].update(cgo="yes", tags="a,b", symbols=["x"], leave_out={"a": "b"}),
+        data["modules"]["tunnel"].update(instead={"a": ["b"]}),
         data["downloads"]["tools"].update(sha256=1),
         data["images"].update({"example.org/agent:v1": "latest"}),
     ),
@@ -55,7 +56,9 @@ CASES: dict[str, Change] = {
         data["images"]["example.org/agent:v1"].update(addon="metallb"),
         data["binaries"]["tool"].update(addon="metalb"),
     ),
-    "image-names": lambda data: data["images"].update({"agent": {}, "example.net/x/pause:4": {}}),
+    "image-names": lambda data: data["images"].update(
+        {"agent": {}, "example.net/x/pause:4": {}, "example.net/y/pause:4": {"folder": "other"}}
+    ),
 }
 
 
@@ -98,6 +101,12 @@ def test_an_add_on_is_compiled_from_what_kubernetes_is_compiled_from(module: str
         assert line and line[0] in kubernetes, other
 
 
+def test_ingress_nginx_has_kubernetes_libraries() -> None:
+    kubernetes, text = ((FILES / "go" / name / "go.mod").read_text() for name in ("kubernetes", "ingress-nginx"))
+    libraries = re.findall(r"^\tk8s.io/(?!ingress-nginx)\S+ .*$", text, re.M)
+    assert len(libraries) > 5 and all(line in kubernetes for line in libraries)
+
+
 @pytest.mark.parametrize("name", OWN["modules"])
 def test_symbols_carry_the_version(name: str) -> None:
     module = OWN["modules"][name]
@@ -109,8 +118,9 @@ def test_symbols_carry_the_version(name: str) -> None:
 def test_containerfile_copies_what_the_image_holds(name: str) -> None:
     image = parse_lock(OWN).images[name]
     text = (FILES / "images" / image.short / "Containerfile").read_text()
-    copied = [word for line in re.findall(r"^COPY (?!--)(.*) \S+$", text, re.M) for word in line.split()]
-    assert set(copied) == set(image.programs)
+    lines = re.findall(r"^COPY (?:--chown=\S+ )?(?!--)(.*) \S+$", text, re.M)
+    beside = {path.name for path in (FILES / "images" / image.short).iterdir()} - {"Containerfile"}
+    assert {word for line in lines for word in line.split()} == {*image.programs, *beside}
     layers = {f"localhost/reftopo/{layer}" for layer in OWN["debian"]}
     assert set(re.findall(r"^FROM (\S+)", text, re.M)) <= {"scratch", *layers}
     assert "RUN" not in text
