@@ -11,19 +11,21 @@ addresses, there is one that does not, with the controller's pod as its endpoint
 from __future__ import annotations
 
 import base64
+import functools
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._ingress_controllers import Controller
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cases import OWN, Case
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import OWNER
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, pod_spec
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, own_object, pod_spec
 
 NAMESPACE = MARK = "reftopo-ingress"  # of all that is made; MARK is its label
 ONE, TWO, EMPTY = "one", "two", "empty"
 SPREAD = "spread"  # the service that does not keep clients' addresses
 WEB_PORT = 8080  # of the pods' servers
 PORTS = {"http": 80, "https": 443}  # of the controller's services
+_object = functools.partial(own_object, MARK)
 
 
 class Found(t.NamedTuple):
@@ -62,12 +64,6 @@ def objects(topology: Data, image: str, found: Found) -> list[Data]:
     made += [_pod(name, node, image) for name, node in homes(topology).items()]
     made += [_service(name) for name in (ONE, TWO, EMPTY)]
     return [*made, *_spread(found)]
-
-
-def _object(version: str, kind: str, name: str, **parts: t.Any) -> Data:
-    place = {} if kind == "Namespace" else {"namespace": NAMESPACE}
-    meta = {"name": name, "labels": {MARK: "", **parts.pop("labels", {})}, **place}
-    return {"apiVersion": version, "kind": kind, "metadata": meta, **parts}
 
 
 def _pod(name: str, node: str, image: str) -> Data:

@@ -8,12 +8,13 @@ This plugin util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_plan import SERVER_PORTS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import balanced
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, pod_spec
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import is_ready, own_object, pod_spec
 
 NAMESPACE = MARK = "reftopo-load-balancer"  # of all that is made; MARK is its label
 PORTS = {"tcp": 80, "udp": 81}
@@ -22,6 +23,7 @@ PORTS = {"tcp": 80, "udp": 81}
 ANYWHERE, ELSEWHERE, FOREIGN, LATE = "anywhere", "elsewhere", "foreign", "late"
 WANTED = "metallb.io/loadBalancerIPs"
 SOURCE = "metallb-controller"  # whose events
+_object = functools.partial(own_object, MARK, "v1")
 
 
 def local_name(node: str) -> str:
@@ -47,7 +49,7 @@ def main_services(topology: Data) -> dict[str, str]:
 
 def objects(topology: Data, image: str, outside: str) -> list[Data]:
     """All that is made first; `outside` is an address that is not in the pool."""
-    found = [_named("Namespace", NAMESPACE), _named("ServiceAccount", MARK)]
+    found = [_object("Namespace", NAMESPACE), _object("ServiceAccount", MARK)]
     found += [_pod(node, image) for node in topology["nodes"]]
     found += [_service(name, node) for name, node in main_services(topology).items()]
     elsewhere, foreign = service(ELSEWHERE), service(FOREIGN)
@@ -56,22 +58,13 @@ def objects(topology: Data, image: str, outside: str) -> list[Data]:
     return [*found, elsewhere, foreign]
 
 
-def _named(kind: str, name: str) -> Data:
-    meta = {"name": name, "labels": {MARK: ""}}
-    return {"apiVersion": "v1", "kind": kind, "metadata": {**meta, **_place(kind)}}
-
-
-def _place(kind: str) -> Data:
-    return {} if kind == "Namespace" else {"namespace": NAMESPACE}
-
-
 def service(name: str, **spec: t.Any) -> Data:
     """A service of type LoadBalancer."""
     ports = [
         {"name": protocol, "protocol": protocol.upper(), "port": port, "targetPort": SERVER_PORTS[protocol]}
         for protocol, port in PORTS.items()
     ]
-    return {**_named("Service", name), "spec": {"type": "LoadBalancer", "ports": ports, **spec}}
+    return _object("Service", name, spec={"type": "LoadBalancer", "ports": ports, **spec})
 
 
 def _service(name: str, node: str) -> Data:
@@ -83,9 +76,7 @@ def _pod(node: str, image: str) -> Data:
     arguments = ["netexec", f"--http-port={SERVER_PORTS['tcp']}", f"--udp-port={SERVER_PORTS['udp']}"]
     container = {"name": "server", "image": image, "args": arguments}
     spec = {**pod_spec(MARK), "nodeName": node, "containers": [container]}
-    pod = _named("Pod", pod_name(node))
-    pod["metadata"]["labels"]["node"] = node
-    return {**pod, "spec": spec}
+    return _object("Pod", pod_name(node), labels={"node": node}, spec=spec)
 
 
 class State(t.NamedTuple):

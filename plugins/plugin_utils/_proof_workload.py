@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
@@ -30,6 +31,16 @@ def pod_spec(account: str) -> Data:
         "terminationGracePeriodSeconds": 0,
         "tolerations": [{"operator": "Exists"}],
     }
+
+
+def own_object(mark: str, version: str, kind: str, name: str, **parts: t.Any) -> Data:
+    """An object of a check that has one namespace; mark is the namespace's name, and a label of all that is in it.
+
+    Labels among the parts are its own, beside that one.
+    """
+    place = {} if kind == "Namespace" else {"namespace": mark}
+    meta = {"name": name, "labels": {mark: "", **parts.pop("labels", {})}, **place}
+    return {"apiVersion": version, "kind": kind, "metadata": meta, **parts}
 
 
 def is_ready(pod: Data) -> bool:
