@@ -29,6 +29,13 @@ from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEA
 Data = t.Mapping[str, t.Any]
 # The oldest engine that the collection is tested with: Debian 12's.
 OLDEST_PODMAN = (4, 3)
+# Of choices by their place in the file: what whoever makes them must know.
+CAUTIONS = {
+    ("cluster", "ingress", "controller", "nginx"): (
+        "ingress-nginx is retired: its last release, controller v1.15.1, is of March 2026, and nobody mends it since."
+        " It is frozen here, to be looked at in a lab. Leave controller out for traefik, which is kept up."
+    ),
+}
 
 
 def topology_errors(errors: t.Iterable[Data]) -> list[Check]:
@@ -44,6 +51,17 @@ def checks(facts: Facts, topology: Data) -> list[Check]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
     lines += [*links(facts, topology), *machines(facts, topology), *members(facts, topology)]
     return [*lines, *subnets(facts, topology)]
+
+
+def cautions(topology: Data) -> list[str]:
+    """What must be known of choices that the topology has made."""
+    return [f"{'.'.join(place)}: {text}" for (*place, value), text in CAUTIONS.items() if _at(topology, place) == value]
+
+
+def _at(topology: Data, place: t.Sequence[str]) -> t.Any:
+    for key in place:
+        topology = topology.get(key) or {}
+    return topology
 
 
 def providers(topology: Data) -> list[Check]:

@@ -14,6 +14,7 @@ description:
   - Looks for exactly what the compiled topology needs, and fails with every problem at once, each with its fix.
   - Kernel features are tried, in a network and mount namespace that ends with the trial. Nothing else is touched; the
     kernel may load a module of its own that a trial is the first to use.
+  - Warns of what the topology has chosen that is retired upstream.
   - What cannot be known before the role C(host) has installed a package is reported as C(later), not as good.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
@@ -121,7 +122,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import checks, topology_errors
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import cautions, checks, topology_errors
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import gone
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import LATER, PreflightError
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_observe import RECORD, observe
@@ -155,6 +156,8 @@ def main() -> None:
     failure = problems(params["name"], lines)
     if failure:
         module.fail_json(msg=f"{table(lines)}\n\n{failure}")
+    for text in cautions(topology):
+        module.warn(text)
     later = [line.what for line in lines if line.verdict == LATER]
     module.exit_json(
         changed=False,

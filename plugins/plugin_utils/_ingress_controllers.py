@@ -22,7 +22,8 @@ class Controller:
         default_certificate: name of the certificate for names that it knows none for, which it signs itself.
         line: a line of its log, with the groups path, router and server.
         router: start of what that line calls the way of a request, {namespace}, {ingress} and {service} filled in.
-        unlike: what it does otherwise than the API says, by case and host and path: the service that answers.
+        unlike: what it does otherwise than the API says, by host and path: the service that answers, or the status.
+        forgets: whether a name has no certificate any more when its Ingress is deleted.
     """
 
     namespace: str
@@ -32,7 +33,8 @@ class Controller:
     default_certificate: str
     line: re.Pattern[str]
     router: str
-    unlike: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unlike: t.Mapping[str, str | int] = dataclasses.field(default_factory=dict)
+    forgets: bool = True
 
 
 # By the name of the IngressClass, which is that of cluster.ingress.controller.
@@ -49,5 +51,21 @@ CONTROLLERS = {
         # Its routers are tried in the order of their rules' lengths, and that of a prefix is the longer one
         # (pkg/muxer/http/mux.go, GetRulePriority; pkg/provider/kubernetes/ingress/kubernetes.go, buildRule).
         unlike={"precedence.test/both": "two", "precedence.test/long/path": "two"},
+    ),
+    "nginx": Controller(
+        namespace="ingress-nginx",
+        labels={"app.kubernetes.io/name": "ingress-nginx"},
+        service="ingress-nginx-controller",
+        ports={"http": "http", "https": "https"},
+        default_certificate="Kubernetes Ingress Controller Fake Certificate",
+        # internal/ingress/controller/config/config.go, logFormatUpstream
+        line=re.compile(
+            r'"\S+ (?P<path>\S+) [^"]*" \d+ .* \[(?P<router>[^]]*)\] \[[^]]*\] (?P<server>\S+) \S+ \S+ \S+ \S+$'
+        ),
+        router="{namespace}-{service}-",
+        # nginx itself sends who leaves out the slash of a location to where that is (ngx_http_core_module, location).
+        unlike={"slash.test/foo": 301},
+        # What Lua has been told of a name stays, as nobody tells it that the name is gone (configureCertificates).
+        forgets=False,
     ),
 }

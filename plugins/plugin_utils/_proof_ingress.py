@@ -205,7 +205,7 @@ AROUND: dict[str, tuple[str, str, Judge]] = {
         _statuses,
     ),
     WITHOUT: (
-        "when all Ingresses are deleted every request is 404, by the controller's own certificate",
+        "when all Ingresses are deleted every request is 404",
         ASK,
         _without,
     ),

@@ -56,9 +56,9 @@ class Cell(t.NamedTuple):
         words += [f"{name}: {value}" for name, value in self.headers.items()]
         return f"{self.url}{' by WebSocket' if self.websocket else ''}{''.join(f' with {one}' for one in words)}"
 
-    def without(self) -> Cell:
-        """The same when no rule is there."""
-        certificate = self.certificate and DEFAULT
+    def without(self, controller: Controller) -> Cell:
+        """The same when no rule is there any more."""
+        certificate = self.certificate and (DEFAULT if controller.forgets else self.certificate)
         return self._replace(by=None, status=NOT_FOUND, certificate=certificate)
 
 
@@ -100,8 +100,12 @@ def _case(entry: Data, controller: Controller) -> Case:
 
 
 def _cell(case: str, asked: Data, controller: Controller) -> Cell:
-    by = controller.unlike.get(asked["url"].partition("://")[2], asked.get("by"))
     websocket = asked.get("websocket", False)
-    status = asked.get("status", SWITCHED if websocket else FOUND)
+    by, status = asked.get("by"), asked.get("status", SWITCHED if websocket else FOUND)
+    other = controller.unlike.get(asked["url"].partition("://")[2])
+    if isinstance(other, int):
+        by, status = None, other
+    elif other:
+        by = other
     certificate, headers = asked.get("certificate"), asked.get("headers", {})
     return Cell(case, asked["url"], by, status, certificate, asked.get("sni"), headers, websocket)

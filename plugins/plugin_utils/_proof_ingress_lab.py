@@ -178,7 +178,9 @@ class Trial:
         """Delete all Ingresses, and ask the same again."""
         self.lab.control_plane.run(commands.remove(KUBECTL, [made.ingress(case, self.kind) for case in self.cases]))
         front = self.fronts[proof.KEPT][0]
-        self.seen.without = self.settled([(cell.without(), front) for case in self.cases for cell in case.cells])
+        self.seen.without = self.settled(
+            [(cell.without(self.controller), front) for case in self.cases for cell in case.cells]
+        )
 
     def settled(self, cells: list[tuple[Cell, Front]]) -> list[Asked]:
         """What cells come to: what is not as it must be is asked anew until the controller must know."""

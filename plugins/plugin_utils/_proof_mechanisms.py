@@ -12,6 +12,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress as ingress
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer as load_balancer
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nginx as nginx
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_peering as peering
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as asked
@@ -30,5 +31,6 @@ MECHANISM_CLAIMS: tuple[tuple[str, str, t.Callable[[Data], t.Sequence[t.Any]]], 
     ("unheard", "proxy", deaf.claims),
     ("balanced", "load-balancer", load_balancer.claims),
     ("led", "ingress", ingress.claims),
+    ("followed", "ingress-nginx", nginx.claims),
     ("peered", "peering", peering.claims),
 )

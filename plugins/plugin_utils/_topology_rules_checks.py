@@ -26,7 +26,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends i
     references,
     too_few_nodes,
 )
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ingress import served_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ingress import INGRESS_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import balanced_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
 
@@ -37,7 +37,7 @@ SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespace
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
 # Mechanisms whose checks have rules of their own.
-OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, "ingress": served_problems}
+OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, **INGRESS_RULES}
 ENFORCING = " or ".join(sorted(name for name, plugin in PLUGINS.items() if plugin.enforces))
 
 

@@ -38,5 +38,16 @@ def served_problems(path: str, topology: Data) -> t.Iterator[Problem]:
     yield from nobody_outside(path, topology, {interface.segment for interface in first_of_nodes(topology)})
 
 
+def followed_problems(path: str, topology: Data) -> t.Iterator[Problem]:
+    """A check of ingress-nginx at `path` where there is none."""
+    if ((topology.get("cluster") or {}).get("ingress") or {}).get("controller") != "nginx":
+        what = "the cluster's ingress controller is not ingress-nginx"
+        yield Problem(path, what, "set cluster.ingress: {controller: nginx}, or remove the check")
+
+
 def _nodes(topology: Data) -> list[t.Any]:
     return list((topology.get("nodes") or {}).values())
+
+
+# Of the mechanisms whose checks ask a controller.
+INGRESS_RULES = {"ingress": served_problems, "ingress-nginx": followed_problems}

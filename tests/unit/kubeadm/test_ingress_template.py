@@ -22,7 +22,9 @@ def objects(name: str) -> list[dict]:
         autoescape=False,
     )
     text = environment.get_template(f"{name}.yaml.j2").render(
-        kubernetes_cluster={"endpoint": "192.0.2.11:6443"}, __kubernetes_traefik_image="example.org/traefik:v0"
+        kubernetes_cluster={"endpoint": "192.0.2.11:6443"},
+        __kubernetes_traefik_image="example.org/traefik:v0",
+        __kubernetes_ingress_nginx_image="example.org/ingress-nginx/controller:v0",
     )
     return list(yaml.safe_load_all(text))
 

@@ -120,7 +120,7 @@ def cell_of(job: Data, there: t.Collection[str]) -> Cell:
     same = [one for one in cells if (dict(one.headers), one.websocket) == (job["headers"], job["websocket"])]
     same = [one for one in same if one.sni == job.get("sni")]
     ready = [one for one in same if one.case in there]
-    return ready[-1] if ready else same[0].without()
+    return ready[-1] if ready else same[0].without(TRAEFIK)
 
 
 def link(node: str, device: str) -> Data:
