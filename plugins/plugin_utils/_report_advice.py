@@ -62,6 +62,16 @@ _POLICIES = {
     "timeout": "nothing came back, though policies allow it: on the nodes of both pods iptables-save --counters | "
     "grep cali- shows which chain drops it. If none does, it is no policy: ask without any",
 }
+# Of an ingress controller, whose own answers say which rule is missing, or who is not behind it.
+_INGRESS = {
+    "ok": "a pod answered, though no rule leads there: kubectl get ingress -A -o wide shows who has that host, and "
+    "kubectl describe ingress to which service each path leads",
+    "404": "the controller knows no rule for it: kubectl get ingress -A -o wide must show one of its class with that "
+    "host; its log (kubectl logs) has what it did not understand",
+    "503": "the controller knows the rule, and nobody behind it: kubectl get endpointslices must show ready endpoints "
+    "of the rule's service",
+}
+_STATUS = "the controller itself answered: its log (kubectl logs) has the request, and the rule that it followed"
 _DETAIL = "it came out as expected, but not all of it is right: see the source address and the detail"
 _REQUESTS = (
     "compare the time of the failures with when pods ended and began (kubectl get events --sort-by=.lastTimestamp) and "
@@ -88,13 +98,18 @@ def advice(probe: Probe, results: Results) -> str:
     between_nodes = len({origin.get("node"), to.get("node"), None}) == 3
     backend = way(results.topology, origin["node"], to["node"]) if between_nodes and cni else None
     checked = results.topology.get("checks", {}).get(probe.check, {})
-    return _text(probe, backend, _POLICIES if "policy" in checked else {}).format(
+    return _text(probe, backend, _own(checked)).format(
         node=origin.get("node") or probe.origin,
         peer=to.get("node") or probe.to,
         address=to.get("address") or probe.target.rsplit(":", 1)[0],
         device=cni.get("device"),
         port=cni.get("port"),
     )
+
+
+def _own(check: dict[str, t.Any]) -> dict[str, str]:
+    """What outcomes mean in a check whose subject decides on them."""
+    return _POLICIES if "policy" in check else _INGRESS if check.get("mechanism") == "ingress" else {}
 
 
 def _text(probe: Probe, backend: str | None, own: dict[str, str]) -> str:
@@ -108,7 +123,7 @@ def _text(probe: Probe, backend: str | None, own: dict[str, str]) -> str:
         return _TIMEOUT_BETWEEN[backend]
     if probe.observed == "ok" and probe.expect == "too-big":
         return _FITS
-    return _TEXTS[probe.observed]
+    return _TEXTS.get(probe.observed, _STATUS)
 
 
 def assert_advice(item: Assertion) -> str:

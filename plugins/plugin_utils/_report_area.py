@@ -22,7 +22,7 @@ AREAS = {
     "hosts": "Hosts",
 }
 _OF_CHECKS = ("policy", "services", "dns", "load-balancer", "ingress")
-CASES = ("policy", "services", "dns")  # keys of checks that go through cases
+CASES = ("policy", "services", "dns", "ingress")  # keys or mechanisms of checks that go through cases
 
 Kind = t.Literal["as built", "case", "control", "afterwards"]
 
@@ -133,7 +133,7 @@ def _kind(results: Results, control: str | None, probes: list[Probe]) -> Kind:
         return "as built"
     check = results.topology.get("checks", {}).get(probes[0].check, {})
     must_fail = sum(probe.expect != "ok" for probe in probes)
-    if not {*CASES} & {*check}:
+    if not {*CASES} & {*check, check.get("mechanism")}:
         return "control" if must_fail else "afterwards"
     open_again = check.get("policy") == "enforced" and not must_fail
     return "control" if must_fail == len(probes) or open_again else "case"

@@ -8,6 +8,7 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress as ingress
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cells import records
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_lab import prove
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
@@ -15,8 +16,14 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import La
 
 @pytest.fixture(scope="session")
 def leading(lab: Lab, results: Results) -> t.Callable[[str], ingress.Seen]:
-    """What a check of the ingress controller showed."""
-    return results.once("{}", lambda _name: prove(lab))
+    """What a check of the ingress controller showed; each cell is noted once."""
+
+    def seen(name: str) -> ingress.Seen:
+        found = prove(lab)
+        results.probes.extend(records(name, found))
+        return found
+
+    return results.once("{}", seen)
 
 
 def test_led(led: tuple[str, Claim], leading: t.Callable[[str], ingress.Seen], results: Results) -> None:

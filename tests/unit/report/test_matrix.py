@@ -104,6 +104,8 @@ def test_without_pods_it_is_about_hosts(small: Data) -> None:
         ({"policy": "ignored"}, [{}, {}], "case"),
         ({"services": "all"}, [{}, {}], "case"),
         ({"services": "all"}, [CUT, CUT], "control"),
+        ({"mechanism": "ingress"}, [{}, {}], "case"),
+        ({"mechanism": "ingress"}, [CUT, CUT], "control"),
     ],
 )
 def test_a_control_is_called_one(small: Data, check: Data, changes: list[Data], kind: str) -> None:

@@ -23,10 +23,11 @@ def test_all_violations_at_once(small: Data) -> None:
         "the results cannot be reported:",
         "  results: 'started' is a required property",
         "  asserts[0].ok: 'yes' is not of type 'boolean'",
-        "  probes[0].observed: 'blocked' is not one of "
-        "['ok', 'refused', 'timeout', 'unreachable', 'too-big', 'dns', 'error']",
+        "  probes[0].observed: 'blocked' does not match "
+        r"'^(ok|refused|timeout|unreachable|too-big|dns|[1-5]\\d\\d|error)$'",
         "  probes[1].expect: 'error' does not match "
-        "'^(ok|refused|timeout|unreachable|too-big|dns)( or (ok|refused|timeout|unreachable|too-big|dns))*$'",
+        r"'^(ok|refused|timeout|unreachable|too-big|dns|[1-5]\\d\\d)"
+        r"( or (ok|refused|timeout|unreachable|too-big|dns|[1-5]\\d\\d))*$'",
     ]
 
 

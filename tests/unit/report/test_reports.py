@@ -72,6 +72,17 @@ def test_advice_on_policies(small: Data, breakage: str, words: str) -> None:
     assert words in troubles(list(results.probes), results)[0].next_step
 
 
+@pytest.mark.parametrize(
+    ("observed", "words"),
+    [("ok", "though no rule leads there"), ("404", "knows no rule"), ("503", "nobody behind it"), ("502", "its log")],
+)
+def test_advice_on_ingress(small: Data, observed: str, words: str) -> None:
+    small["topology"]["checks"] = {small["probes"][0]["check"]: {"mechanism": "ingress"}}
+    small["probes"] = [small["probes"][0] | {"expect": "301", "observed": observed, "ok": False}]
+    results = read_results(small)
+    assert words in troubles(list(results.probes), results)[0].next_step
+
+
 @pytest.mark.parametrize("states", [7, 8])
 def test_many_states_are_folded_but_for_what_is_wrong(small: Data, states: int) -> None:
     healthy = small["probes"][0]
