@@ -8,11 +8,10 @@ This plugin util is PRIVATE to the collection.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
-import time
+import operator
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_bgp as bgp
@@ -22,22 +21,22 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as proxy_deaf
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as proxy_rules
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_reflected as reflected
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_break import described
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together, until
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, ProofError
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ping import ping_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot, changes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KUBECTL, Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 
 READY_TIMEOUT = 60.0  # seconds until rules must follow a pod, or routes a lease; an emulated node takes its time
-SETTLE_PAUSE = 0.3
+FOLLOW_TIMEOUT = 20.0  # seconds for rules to follow what changed by itself: a pod that was not ready for a moment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,10 +181,7 @@ def _unlike_before(lab: Lab, now: dict[str, Peer]) -> list[str]:
 
 def _faults_left(find: t.Callable[[], list[str]]) -> list[str]:
     """What is still wrong when the nodes had time to follow etcd."""
-    deadline = time.monotonic() + READY_TIMEOUT
-    while (faults := find()) and time.monotonic() < deadline:
-        time.sleep(SETTLE_PAUSE)
-    return faults
+    return until(READY_TIMEOUT, find, operator.not_)
 
 
 def _detached(lab: Lab, name: str, pod: str) -> Control:
@@ -234,13 +230,18 @@ def deaf(lab: Lab, name: str) -> proxy_deaf.Deaf:
 
 def _settled(lab: Lab, pod: Endpoint, listens: bool) -> dict[str, View]:
     """The nodes' rules once they follow from whether a pod listens; as they are when they do not in time."""
-    deadline = time.monotonic() + READY_TIMEOUT
-    while True:
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            asked = pool.submit(lab.objects_now)
-            snapshots = lab.snapshots()
-        views = lab.views(services(asked.result()), snapshots)
-        wrong = any(proxy_deaf.rule_faults(view, pod, listens) for view in views.values())
-        if not wrong or time.monotonic() > deadline:
-            return views
-        time.sleep(SETTLE_PAUSE)
+
+    def follow(views: dict[str, View]) -> bool:
+        return not any(proxy_deaf.rule_faults(view, pod, listens) for view in views.values())
+
+    return until(READY_TIMEOUT, lab.views_now, follow)
+
+
+def following(lab: Lab, views: dict[str, View]) -> dict[str, View]:
+    """The nodes' rules; those that do not follow from the API's objects are read again, and these with them."""
+
+    def follow(views: dict[str, View]) -> bool:
+        claimed = proxy_rules.claims(lab.topology)
+        return not any(proxy_rules.faults(claim.key, views[claim.node]) for claim in claimed)
+
+    return views if follow(views) else until(FOLLOW_TIMEOUT, lab.views_now, follow)

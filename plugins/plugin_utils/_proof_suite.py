@@ -9,6 +9,7 @@ that reachability, encapsulation and MTU are shown by the very same packets.
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import functools
 import json
@@ -115,8 +116,7 @@ class Lab:
         """The services of the test workload by name."""
         return services(self.objects)
 
-    @functools.cached_property
-    def fronts(self) -> list[Front]:
+    def _fronts(self) -> list[Front]:
         """The ports of all services of the cluster, which virtual servers are compared with where there are any."""
         if "ipvs" not in {node["proxy_mode"] for node in self.topology["nodes"].values()}:
             return []
@@ -125,11 +125,18 @@ class Lab:
 
     def views(self, found: dict[str, Service], snapshots: dict[str, Snapshot]) -> dict[str, View]:
         """What claims on kube-proxy's rules are judged by, by node."""
-        pods = self.endpoints["pods"]
+        pods, all_fronts = self.endpoints["pods"], self._fronts()
         return {
-            node: View(self.topology, snapshot, found, [pod for pod in pods if pod.node == node], self.fronts)
+            node: View(self.topology, snapshot, found, [pod for pod in pods if pod.node == node], all_fronts)
             for node, snapshot in snapshots.items()
         }
+
+    def views_now(self) -> dict[str, View]:
+        """The same as rules and services are now."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            asked = pool.submit(self.objects_now)
+            snapshots = self.snapshots()
+        return self.views(services(asked.result()), snapshots)
 
     @functools.cached_property
     def tunnels(self) -> dict[str, tunnel.Tunnel]:

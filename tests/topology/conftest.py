@@ -22,7 +22,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf, following
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns import claims as dns_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_mechanisms import MECHANISM_CLAIMS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
@@ -192,7 +192,7 @@ def snapshots(lab: suite.Lab) -> dict[str, t.Any]:
 @pytest.fixture(scope="session")
 def views(lab: suite.Lab, snapshots: dict[str, t.Any]) -> dict[str, ruled.View]:
     """What claims on kube-proxy's rules are judged by, by node."""
-    return lab.views(lab.services, snapshots)
+    return following(lab, lab.views(lab.services, snapshots))
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ ALONE = snapshot(routes=STATE["routes"][:3], bgp=BGP.partition("Mesh")[0], prefi
 
 
 def unmeshed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> control.Control:
-    """The control without its probes, and without a pause."""
+    """The control without its probes."""
 
     def asked(_lab: Lab, _name: str, breaking: t.ContextManager[None]) -> tuple[list, list]:
         with breaking:
@@ -138,7 +138,6 @@ def unmeshed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> control.Control:
         return [], []
 
     monkeypatch.setattr(control, "_broken_and_repaired", asked)
-    monkeypatch.setattr(control, "SETTLE_PAUSE", 0)
     monkeypatch.setattr(control, "READY_TIMEOUT", 0 if len(lab.states) == 2 else 60)
     return control._unmeshed(lab, "without-the-mesh")
 

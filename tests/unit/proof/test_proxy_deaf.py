@@ -6,10 +6,12 @@ from __future__ import annotations
 import collections
 import itertools
 import subprocess
+import types
 import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_control as control
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as deafness
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as rules
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
@@ -130,3 +132,18 @@ def test_a_pod_that_is_not_there_cannot_be_deafened():
     command = commands.deafen("192.0.2.1", 8080)
     done = subprocess.run(["sh", "-c", command], input="", capture_output=True, text=True, check=False)
     assert commands.HELD not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("read", "judged"), [(["right"], "right"), (["late", "late", "right"], "right"), (["late"] * 3, "late")]
+)
+def test_rules_that_do_not_follow_yet_are_read_again_for_a_time(
+    monkeypatch: pytest.MonkeyPatch, read: list[str], judged: str
+):
+    views = [dict.fromkeys(TOPOLOGY["nodes"], word) for word in read]
+    lab = types.SimpleNamespace(topology=TOPOLOGY, views_now=lambda: views.pop(0) if views else dict(last))
+    last = views[-1]
+    monkeypatch.setattr(rules, "faults", lambda _key, view: [] if view == "right" else ["another endpoint"])
+    monkeypatch.setattr(control, "FOLLOW_TIMEOUT", 1.0)
+    assert set(control.following(lab, views.pop(0)).values()) == {judged}  # type: ignore[arg-type]
+    assert views == []
