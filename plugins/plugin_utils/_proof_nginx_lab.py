@@ -36,8 +36,8 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import KU
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import namespaces_left, workload_image
 
 # Seconds until pods must be ready, until a change must have been followed, and that nothing must be followed for: the
-# controller takes up changes within a second, and tries what nginx has refused again and again.
-READY, FOLLOWED, STILL = 120.0, 20.0, 4.0
+# controller takes up changes every 3.3 seconds (--sync-rate-limit), and tries what nginx has refused again and again.
+READY, FOLLOWED, STILL = 120.0, 20.0, 8.0
 TIMES = 12  # requests of each host: two pods in turn are both met
 HOSTS = ("_probe_protocols", "_probe_hosts")
 INSIDE = f"{KUBECTL} --namespace={made.HOME} exec deploy/{made.CONTROLLER} --"
