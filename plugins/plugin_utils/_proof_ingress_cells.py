@@ -44,7 +44,7 @@ def _record(check: str, one: Asked, control: str | None, controller: Controller)
     return {
         "check": check,
         "control": control,
-        "from": cell.name,
+        "from": cell.name.partition("://")[2],  # the scheme is the protocol
         "to": front.name,
         "protocol": cell.scheme,
         "target": f"{front.address}:{front.ports[cell.scheme]}",

@@ -9,9 +9,7 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress as proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cells import records
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
-from ingress_seen import BALANCER, CASES, CLIENT, changed, seen
-
-HOSTS = CASES["hosts"].cells
+from ingress_seen import BALANCER, CLIENT, changed, seen
 
 
 def cell(found: list[Data], name: str, control: str | None = None, to: str = "the address") -> Data:
@@ -22,8 +20,8 @@ def cell(found: list[Data], name: str, control: str | None = None, to: str = "th
 
 def test_a_cell_is_a_request_at_a_way_in():
     found = records("by-traefik", seen())
-    assert cell(found, "http://one.test/") == {
-        "check": "by-traefik", "control": None, "from": "http://one.test/", "to": "the address", "protocol": "http",
+    assert cell(found, "one.test/") == {
+        "check": "by-traefik", "control": None, "from": "one.test/", "to": "the address", "protocol": "http",
         "target": f"{BALANCER}:80", "expect": "ok", "observed": "ok", "ms": None, "source": CLIENT, "server": "one",
         "detail": "", "ok": True,
     }  # fmt: skip
@@ -32,13 +30,13 @@ def test_a_cell_is_a_request_at_a_way_in():
 @pytest.mark.parametrize(
     ("name", "control", "to", "word"),
     [
-        ("http://three.test/", None, "the address", "404"),
-        ("http://empty.test/none", None, "the address", "503"),
-        ("http://websocket.test/echo by WebSocket", None, "the address", "ok"),
-        ("https://secure.test/ with SNI wrong.test", None, "the address", "ok"),
-        ("http://three.test/", "Ingress default", "the address", "ok"),
-        ("http://one.test/", "no Ingress", "the address", "404"),
-        ("http://one.test/", None, "spread", "ok"),
+        ("three.test/", None, "the address", "404"),
+        ("empty.test/none", None, "the address", "503"),
+        ("websocket.test/echo by WebSocket", None, "the address", "ok"),
+        ("secure.test/ with SNI wrong.test", None, "the address", "ok"),
+        ("three.test/", "Ingress default", "the address", "ok"),
+        ("one.test/", "no Ingress", "the address", "404"),
+        ("one.test/", None, "spread", "ok"),
     ],
 )
 def test_what_a_controller_that_is_well_answers(name: str, control: str | None, to: str, word: str):
@@ -47,17 +45,19 @@ def test_what_a_controller_that_is_well_answers(name: str, control: str | None, 
 
 
 def test_where_nothing_leads_silence_is_right():
-    one = cell(records("x", seen()), "http://one.test/", to="cp1's node port")
+    one = cell(records("x", seen()), "one.test/", to="cp1's node port")
     assert (one["expect"], one["observed"], one["ok"]) == ("timeout or unreachable", "timeout", True)
 
 
 def test_each_is_there_once_and_none_is_missing():
     all_seen = seen()
     found = records("x", all_seen)
-    assert set(Counter((one["from"], one["to"], one["control"]) for one in found).values()) == {1}
+    keys = Counter((one["protocol"], one["from"], one["to"], one["control"]) for one in found)
+    assert set(keys.values()) == {1}
     asked = [one for group in (*all_seen.asked.values(), *all_seen.fronts.values(), all_seen.without) for one in group]
-    assert {(one["from"], one["to"]) for one in found} == {(one.cell.name, one.front.name) for one in asked}
-    assert found[0]["from"] == HOSTS[0].name
+    names = {(one.cell.scheme, one.cell.name.partition("://")[2], one.front.name) for one in asked}
+    assert {key[:3] for key in keys} == names
+    assert found[0]["from"] == "one.test/"
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_each_is_there_once_and_none_is_missing():
 def test_what_is_wrong_is_said(parts: Data, observed: str, detail: str):
     found = seen()
     changed(found.asked["hosts"], 0, **parts)
-    one = cell(records("x", found), "http://one.test/")
+    one = cell(records("x", found), "one.test/")
     assert (one["observed"], one["detail"], one["ok"]) == (observed, detail, False)
 
 
 def test_an_error_is_right_nowhere():
     found = seen()
     changed(found.fronts[proof.DEAF], 0, observed="error")
-    assert not cell(records("x", found), "http://one.test/", to="cp1's node port")["ok"]
+    assert not cell(records("x", found), "one.test/", to="cp1's node port")["ok"]
