@@ -93,7 +93,8 @@ def _told(topology: Data, endpoints: list[Data], ends: tuple[Data, Data]) -> tup
     if not (controller or _about(topology, "load-balancer")):
         words = f"From {ends[0]['name']} on {ends[0]['node']} to {ends[1]['name']} on {ends[1]['node']}"
         return words, ends, _steps(topology, *ends)
-    pod = next(one for one in endpoints if one["node"] == topology["cluster"]["control_plane"][0])
+    first = topology["cluster"]["control_plane"][0]
+    pod = next(one for one in endpoints if (one["kind"], one["node"]) == ("pod", first))
     node = ends[0]["node"]
     own = {"name": controller, "address": controller} if controller else {"address": f"address of {node}"}
     by = {**ends[0], **own}

@@ -33,10 +33,12 @@ def test_pictures_of_a_topology(name: str, golden: t.Callable[[str | Path, str],
     valid, problems = validate(text, name, [])
     assert problems == []
     topology = compile_topology(valid)
-    pods = example_pods(topology)
+    # In the order in which the suite has them.
+    nodes = [{"name": n, "kind": "node", "node": n, "address": x["address"]} for n, x in topology["nodes"].items()]
+    endpoints = [*nodes, *example_pods(topology)]
     images = ROOT / "docs" / "images"
-    golden(images / f"{name}.svg", svg(topology_picture(topology, pods), standalone=True))
-    path = path_picture(topology, pods)
+    golden(images / f"{name}.svg", svg(topology_picture(topology, endpoints), standalone=True))
+    path = path_picture(topology, endpoints)
     if path:
         golden(images / f"{name}-path.svg", svg(path, standalone=True))
 
