@@ -62,8 +62,11 @@ def throughput(protocol: str, ends: tuple[End, End], address: str, seconds: floa
     with server(ends[1], ["iperf3", "--server", "--one-off", "--forceflush", "--port", port], "listening"):
         began = busy()
         command = ["iperf3", "--client", address, "--port", port, "--time", f"{seconds:g}", "--json", *load]
-        received = json.loads(run(ends[0].command(*command)))["end"]["sum_received"]
+        said = json.loads(run(ends[0].command(*command)))
         took = busy() - began
+    if "error" in said:  # of which iperf3 tells with exit status 0, too
+        sys.exit(f"{' '.join(command)} failed: {said['error']}")
+    received = said["end"]["sum_received"]
     return {protocol: received["bits_per_second"] / 1e9, f"{protocol} cpu": took / (received["bytes"] / 1e9)}
 
 
