@@ -40,6 +40,13 @@ def address(number: int) -> str:
     return f"10.96.{10 + number // 250}.{1 + number % 250}"
 
 
+def await_rules(lab: Lab, addresses: t.Iterable[str]) -> None:
+    """Wait until addresses answer: kube-proxy on a machine that is emulated takes its time."""
+    with trips_server(lab.pods[1]):
+        for target in addresses:
+            answer(waiting(lab, target))
+
+
 def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
     """Add services up to each size and measure there."""
     found, there = [], 0

@@ -31,6 +31,26 @@ READY = "180s"
 PROTOCOLS = ("icmp", "tcp", "udp")
 
 
+def address(number: int) -> str:
+    return f"10.173.0.{100 + number}"
+
+
+def mac(number: int) -> str:
+    return f"02:00:00:00:00:{number:02x}"
+
+
+def host(number: int, size: int) -> dict[str, t.Any]:
+    """One of the namespaces.
+
+    Its neighbours are permanent: those that are learned are counted for all namespaces of a machine together, and with
+    60 hosts there would be 3540, of which Linux has 1024 at most (ip-sysctl.rst: neigh/default/gc_thresh3).
+    """
+    others = [other for other in range(1, size + 1) if other != number]
+    known = [{"address": address(other), "mac": mac(other)} for other in others]
+    links = {"eth0": {"mac": mac(number), "neighbours": known}}
+    return {"segment": "lan", "address": address(number), "links": links}
+
+
 def hosts_file(size: int) -> dict[str, t.Any]:
     """So many namespaces on a bridge in another one; the control takes the last one's port off the bridge."""
     names = [f"h{number}" for number in range(1, size + 1)]
@@ -43,7 +63,7 @@ def hosts_file(size: int) -> dict[str, t.Any]:
         "segments": {"lan": {"cidr": "10.173.0.0/24"}},
         "namespaces": {
             "m1": {"interfaces": {"br0": {"segment": "lan", "kind": "bridge", "address": "10.173.0.1"}}},
-            **{name: {"segment": "lan"} for name in names},
+            **{name: host(number, size) for number, name in enumerate(names, 1)},
         },
         "checks": {ALL: ends, "without-one": {**ends, "break": broken, "expect": ["timeout", "unreachable"]}},
     }
@@ -56,7 +76,10 @@ CLUSTER_FILE: dict[str, t.Any] = {
     "nodes": {
         "cp1": {"role": "control-plane", "segment": "lan"},
         "w1": {"role": "worker", "segment": "lan"},
+        # So many that no node has more pods on its bridge than the machine may have neighbours, see host().
         "w2": {"role": "worker", "segment": "lan"},
+        "w3": {"role": "worker", "segment": "lan"},
+        "w4": {"role": "worker", "segment": "lan"},
     },
     "cluster": {
         "kubernetes": "v1.37.2",
