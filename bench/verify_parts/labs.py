@@ -144,7 +144,7 @@ def all_pairs(lab: Lab, ends: list[Endpoint]) -> Figures:
     probes = [Probe(ALL, one, other, protocol) for one in ends for other in ends for protocol in PROTOCOLS]
     with held_together(lab.servers()):
         worked, began = busy(), time.monotonic()
-        outcomes = lab.ask_once(probes)
+        outcomes = lab.ask(probes)  # as the suite does: what is not as it must be is asked again
         found = Figures(len(probes), time.monotonic() - began, busy() - worked)
     wrong = [line(one.record) for one in outcomes if not one.record["ok"]]
     if wrong:
