@@ -54,11 +54,11 @@ def trips_server(end: End) -> contextlib.AbstractContextManager[None]:
 def throughput(protocol: str, ends: tuple[End, End], address: str, seconds: float) -> dict[str, float]:
     """Gbit/s that arrive at an address of the second end, and seconds of all processors for each gigabyte of them.
 
-    UDP is sent as fast as one process can, in packets of the sender's MTU; what is lost does not count.
+    UDP is sent as fast as one process can, in packets of the smaller MTU of both ends; what is lost does not count.
     """
     port, load = str(PORTS["load"]), []
     if protocol == "udp":
-        load = ["--udp", "--bitrate", "0", "--length", str(mtu(ends[0]) - HEADERS)]
+        load = ["--udp", "--bitrate", "0", "--length", str(min(map(mtu, ends)) - HEADERS)]
     with server(ends[1], ["iperf3", "--server", "--one-off", "--forceflush", "--port", port], "listening"):
         began = busy()
         command = ["iperf3", "--client", address, "--port", port, "--time", f"{seconds:g}", "--json", *load]
