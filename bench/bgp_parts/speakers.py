@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "collection
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_apply import converge
 from ansible_collections.reftopo.lab.plugins.module_utils._link_spec import desired_state
+from neighbours import known, mac
 
 OWNER = "bench-bgp"
 LAN = ipaddress.ip_network("10.200.0.0/16")
@@ -87,23 +88,15 @@ def namespace(number: int) -> str:
     return f"s{number}"
 
 
-def mac(number: int) -> str:
-    return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
-
-
 def wires(layout: Layout) -> dict[str, t.Any]:
-    """The bridge and all namespaces, as input of link_state.
-
-    Neighbours are permanent, for those that are learned are counted for all namespaces of a machine together, and
-    beyond 1024 nobody, the machine itself included, finds another one (Linux, ip-sysctl.rst: neigh/default/gc_thresh3).
-    """
+    """The bridge and all namespaces, as input of link_state; they know each other beforehand (neighbours.py)."""
     links: dict[str, t.Any] = {"lan": {"kind": "bridge"}}
     namespaces: dict[str, t.Any] = {}
     for number in range(layout.speakers):
         name = namespace(number)
         links[f"v{number}"] = {"kind": "veth", "master": "lan", "peer": {"name": "eth0", "namespace": name}}
-        known = [{"address": address(other), "mac": mac(other)} for other in layout.peers(number)]
-        own = {"mac": mac(number), "addresses": [f"{address(number)}/{LAN.prefixlen}"], "neighbours": known}
+        others = known(layout.peers(number), address)
+        own = {"mac": mac(number), "addresses": [f"{address(number)}/{LAN.prefixlen}"], "neighbours": others}
         namespaces[name] = {"links": {"lo": {}, "eth0": own}}
     return {"owner": OWNER, "links": links, "namespaces": namespaces}
 

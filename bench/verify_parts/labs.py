@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_workload import workload_image
 from command import built, run
 from figures import Figures
+from neighbours import known, mac
 from processors import busy
 
 HOSTS, CLUSTER, ALL = "bench-verify-hosts", "bench-verify-cluster", "all-pairs"
@@ -35,19 +36,10 @@ def address(number: int) -> str:
     return f"10.173.0.{100 + number}"
 
 
-def mac(number: int) -> str:
-    return f"02:00:00:00:00:{number:02x}"
-
-
 def host(number: int, size: int) -> dict[str, t.Any]:
-    """One of the namespaces.
-
-    Its neighbours are permanent: those that are learned are counted for all namespaces of a machine together, and with
-    60 hosts there would be 3540, of which Linux has 1024 at most (ip-sysctl.rst: neigh/default/gc_thresh3).
-    """
-    others = [other for other in range(1, size + 1) if other != number]
-    known = [{"address": address(other), "mac": mac(other)} for other in others]
-    links = {"eth0": {"mac": mac(number), "neighbours": known}}
+    """One of the namespaces; they know each other beforehand (neighbours.py), for 60 have 3540 neighbours."""
+    others = known((other for other in range(1, size + 1) if other != number), address)
+    links = {"eth0": {"mac": mac(number), "neighbours": others}}
     return {"segment": "lan", "address": address(number), "links": links}
 
 
@@ -76,7 +68,7 @@ CLUSTER_FILE: dict[str, t.Any] = {
     "nodes": {
         "cp1": {"role": "control-plane", "segment": "lan"},
         "w1": {"role": "worker", "segment": "lan"},
-        # So many that no node has more pods on its bridge than the machine may have neighbours, see host().
+        # So many that no node has more pods on its bridge than the machine may have neighbours, see neighbours.py.
         "w2": {"role": "worker", "segment": "lan"},
         "w3": {"role": "worker", "segment": "lan"},
         "w4": {"role": "worker", "segment": "lan"},
