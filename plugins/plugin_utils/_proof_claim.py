@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network, to_own_pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
@@ -55,6 +56,11 @@ class Claim:
     def case(self) -> str:
         """The claim in a test case's id."""
         return "-".join(filter(None, (self.node, self.key, self.peer)))
+
+
+def of_no_node(table: t.Mapping[str, tuple[t.Any, ...]]) -> list[Claim]:
+    """The claims of a table that are of no node: by key the title, the command, and what else there is."""
+    return [Claim("", key, title, command) for key, (title, command, *_rest) in table.items()]
 
 
 def differences(what: str, found: Data, wanted: Data) -> list[str]:

@@ -12,7 +12,7 @@ import collections
 import dataclasses
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, of_no_node
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns_model import (
     COREDNS,
     UPSTREAM,
@@ -115,13 +115,12 @@ def claims(topology: Data) -> list[tuple[str, Claim]]:
         for pod in PODS
         for key, (title, command) in OF_PODS.items()
     ]
-    around = [Claim("", key, title, command) for key, (title, command) in AROUND.items()]
     servers = [Claim("", role, _title(role), "tcpdump -ni eth0 udp port 53") for role in _servers(topology)]
     return [
         (name, claim)
         for name, check in topology["checks"].items()
         if "dns" in check
-        for claim in (*of_pods, *servers, *around)
+        for claim in (*of_pods, *servers, *of_no_node(AROUND))
     ]
 
 

@@ -12,7 +12,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._ingress_controllers import CONTROLLERS, Controller
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, of_no_node
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cases import DEFAULT, OWN, Case, Cell, cases
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_objects import MARK, NAMESPACE, WEB_PORT
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
@@ -75,8 +75,8 @@ def of(topology: Data) -> Controller:
 
 def claims(topology: Data) -> list[Claim]:
     """What is claimed, from the topology alone."""
-    told = [Claim("", case.name, f"{case.name}: {case.shows}", _describe(case)) for case in cases(of(topology))]
-    return told + [Claim("", key, title, command) for key, (title, command, _judge) in AROUND.items()]
+    shown = [Claim("", case.name, f"{case.name}: {case.shows}", _describe(case)) for case in cases(of(topology))]
+    return shown + of_no_node(AROUND)
 
 
 def _describe(case: Case) -> str:

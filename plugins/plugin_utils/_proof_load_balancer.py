@@ -14,7 +14,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc_path as ways
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, of_no_node
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer_objects import (
     ANYWHERE,
     ELSEWHERE,
@@ -79,9 +79,8 @@ def claims(topology: Data) -> list[Claim]:
             Claim(name, "reached", f"a machine outside reaches {name}; {_source(name)}", SHOW),
         )
     ]
-    return [Claim("", "given", "every service has an address of the pool, and none that another has", SHOW), *own] + [
-        Claim("", key, title, command) for key, (title, command, _judge) in TOLD.items()
-    ]
+    given = Claim("", "given", "every service has an address of the pool, and none that another has", SHOW)
+    return [given, *own, *of_no_node(TOLD)]
 
 
 def _announcer(name: str, node: str) -> str:

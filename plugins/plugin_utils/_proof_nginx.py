@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim, of_no_node
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nginx_objects import (
     BAD_PATH,
@@ -59,7 +59,7 @@ class Seen:
 
 def claims(_topology: Data) -> list[Claim]:
     """What is claimed."""
-    return [Claim("", key, title, command) for key, (title, command, _judge) in TOLD.items()]
+    return of_no_node(TOLD)
 
 
 def faults(claim: Claim, seen: Seen) -> list[str]:
@@ -67,13 +67,19 @@ def faults(claim: Claim, seen: Seen) -> list[str]:
     return TOLD[claim.key][2](seen)
 
 
-def answered(seen: Seen, phase: str, ingress: str, wanted: t.Collection[str]) -> list[str]:
-    """Why the answers for an Ingress's host are not just these, each of them there."""
-    found = seen.answers[phase][host(ingress)]
-    if set(found) == set(wanted):
-        return []
-    counts = ", ".join(f"{found.count(one)} x {one}" for one in sorted(set(found))) or "nothing"
-    return [f"{phase}: {host(ingress)} was answered by {counts}; must be {' and '.join(sorted(wanted))}"]
+def answered(seen: Seen, phase: str, wanted: t.Collection[str], *ingresses: str) -> list[str]:
+    """Why the answers for the host of each of these Ingresses are not just the wanted ones, each of them there."""
+    answers = {host(one): seen.answers[phase][host(one)] for one in ingresses}
+    must = " and ".join(sorted(wanted))
+    return [
+        f"{phase}: {name} was answered by {_counted(found)}; must be {must}"
+        for name, found in answers.items()
+        if set(found) != set(wanted)
+    ]
+
+
+def _counted(found: list[str]) -> str:
+    return ", ".join(f"{found.count(one)} x {one}" for one in sorted(set(found))) or "nothing"
 
 
 def from_pods(*names: str) -> set[str]:
@@ -92,16 +98,13 @@ def reloaded(seen: Seen, before: str, after: str) -> list[str]:
     """Why one nginx did not get other workers, all of them."""
     old, new = seen.states[before], seen.states[after]
     strange = [
-        f"{after}: {len(one.master)} masters and {len(one.workers)} workers of nginx" for one in (old, new) if lone(one)
+        f"{phase}: {len(one.master)} masters and {len(one.workers)} workers of nginx"
+        for phase, one in ((before, old), (after, new))
+        if len(one.master) != 1 or not one.workers
     ]
     other = [] if old.master == new.master else [f"{after}: another master: {old.master}, now {new.master}"]
     kept = sorted(set(old.workers) & set(new.workers))
     return strange + other + ([f"{after}: workers {kept} are still there"] if kept else [])
-
-
-def lone(state: State) -> bool:
-    """Whether there is not one master with workers."""
-    return len(state.master) != 1 or not state.workers
 
 
 def untouched(seen: Seen, before: str, after: str) -> list[str]:
@@ -121,12 +124,12 @@ def known(seen: Seen, phase: str) -> list[str]:
 
 
 def _served(seen: Seen) -> list[str]:
-    nobody = answered(seen, BEGUN, SECOND, [NOT_FOUND])
-    return written(seen, BEGUN, FIRST) + answered(seen, BEGUN, FIRST, from_pods(PODS[0])) + nobody
+    nobody = answered(seen, BEGUN, [NOT_FOUND], SECOND)
+    return written(seen, BEGUN, FIRST) + answered(seen, BEGUN, from_pods(PODS[0]), FIRST) + nobody
 
 
 def _reload(seen: Seen) -> list[str]:
-    both = [fault for one in (FIRST, SECOND) for fault in answered(seen, ADDED, one, from_pods(PODS[0]))]
+    both = answered(seen, ADDED, from_pods(PODS[0]), FIRST, SECOND)
     return written(seen, ADDED, FIRST, SECOND) + reloaded(seen, BEGUN, ADDED) + both
 
 
@@ -135,20 +138,20 @@ def _followed(seen: Seen) -> list[str]:
     found = []
     for phase, names in MEMBERS.items():
         found += untouched(seen, ADDED, phase) + known(seen, phase)
-        found += answered(seen, phase, FIRST, from_pods(*names) if names else [UNAVAILABLE])
+        found += answered(seen, phase, from_pods(*names) if names else [UNAVAILABLE], FIRST)
     return found
 
 
 def _skipped(seen: Seen) -> list[str]:
     found = written(seen, SKIPPED, FIRST, SECOND, BESIDE) + reloaded(seen, FULL, SKIPPED)
-    found += answered(seen, SKIPPED, REFUSED, [NOT_FOUND])
-    return found + [fault for one in (FIRST, BESIDE) for fault in answered(seen, SKIPPED, one, from_pods(*PODS))]
+    found += answered(seen, SKIPPED, [NOT_FOUND], REFUSED)
+    return found + answered(seen, SKIPPED, from_pods(*PODS), FIRST, BESIDE)
 
 
 def _stuck(seen: Seen) -> list[str]:
     found = untouched(seen, SKIPPED, STUCK)
-    found += [fault for one in (FIRST, SECOND, BESIDE) for fault in answered(seen, STUCK, one, from_pods(*PODS))]
-    return found + answered(seen, STUCK, BROKEN, [NOT_FOUND])
+    found += answered(seen, STUCK, from_pods(*PODS), FIRST, SECOND, BESIDE)
+    return found + answered(seen, STUCK, [NOT_FOUND], BROKEN)
 
 
 def _warned(seen: Seen) -> list[str]:
@@ -158,25 +161,25 @@ def _warned(seen: Seen) -> list[str]:
 
 
 def _waits(seen: Seen) -> list[str]:
-    waiting = answered(seen, STUCK, LATER, [NOT_FOUND])
+    waiting = answered(seen, STUCK, [NOT_FOUND], LATER)
     freed = written(seen, FREED, FIRST, SECOND, BESIDE, LATER) + reloaded(seen, STUCK, FREED)
-    return waiting + freed + answered(seen, FREED, LATER, from_pods(*PODS))
+    return waiting + freed + answered(seen, FREED, from_pods(*PODS), LATER)
 
 
 def _alone(seen: Seen) -> list[str]:
     """Without the controller's program nothing changes: not the pods that are asked, nor the Ingresses."""
-    found = untouched(seen, FREED, ALONE) + answered(seen, ALONE, LATER, from_pods(*PODS))
+    found = untouched(seen, FREED, ALONE) + answered(seen, ALONE, from_pods(*PODS), LATER, SECOND)
     before, now = seen.states[FREED].endpoints, seen.states[ALONE].endpoints
     kept = [] if before == now else [f"{ALONE}: Lua had the endpoints {list(before)}, has {list(now)}"]
-    return found + kept + answered(seen, ALONE, SECOND, from_pods(*PODS))
+    return found + kept
 
 
 def _caught_up(seen: Seen) -> list[str]:
     found = written(seen, CAUGHT_UP, FIRST, BESIDE, LATER) + reloaded(seen, ALONE, CAUGHT_UP)
     same = seen.states[ALONE].program == seen.states[CAUGHT_UP].program
     other = [] if same else ["the controller's program was started again, instead of going on"]
-    found += answered(seen, CAUGHT_UP, SECOND, [NOT_FOUND])
-    return found + other + answered(seen, CAUGHT_UP, FIRST, from_pods(PODS[0]))
+    found += answered(seen, CAUGHT_UP, [NOT_FOUND], SECOND)
+    return found + other + answered(seen, CAUGHT_UP, from_pods(PODS[0]), FIRST)
 
 
 def _gone(seen: Seen) -> list[str]:

@@ -34,6 +34,9 @@ class Promise:
     control: str | None = None
 
 
+Settle = t.Callable[[Promise, "list[str]"], None]  # notes what came of a claim, and fails when it does not hold
+
+
 @dataclasses.dataclass
 class Results:
     """What was found so far; requests are those made while something changed, paths those of Services."""

@@ -116,27 +116,29 @@ class Lab:
         """The services of the test workload by name."""
         return services(self.objects)
 
-    def _fronts(self) -> list[Front]:
+    def fronts(self) -> list[Front]:
         """The ports of all services of the cluster, which virtual servers are compared with where there are any."""
         if "ipvs" not in {node["proxy_mode"] for node in self.topology["nodes"].values()}:
             return []
         found = json.loads(self.kubectl("get services,endpointslices --all-namespaces -o json"))
         return fronts(found["items"])
 
-    def views(self, found: dict[str, Service], snapshots: dict[str, Snapshot]) -> dict[str, View]:
-        """What claims on kube-proxy's rules are judged by, by node."""
-        pods, all_fronts = self.endpoints["pods"], self._fronts()
+    def views(
+        self, found: dict[str, Service], snapshots: dict[str, Snapshot], fronts: t.Sequence[Front] = ()
+    ) -> dict[str, View]:
+        """What claims on kube-proxy's rules are judged by, by node; those on virtual servers need all fronts."""
+        pods = self.endpoints["pods"]
         return {
-            node: View(self.topology, snapshot, found, [pod for pod in pods if pod.node == node], all_fronts)
+            node: View(self.topology, snapshot, found, [pod for pod in pods if pod.node == node], list(fronts))
             for node, snapshot in snapshots.items()
         }
 
     def views_now(self) -> dict[str, View]:
         """The same as rules and services are now."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            asked = pool.submit(self.objects_now)
+            asked, fronts = pool.submit(self.objects_now), pool.submit(self.fronts)
             snapshots = self.snapshots()
-        return self.views(services(asked.result()), snapshots)
+        return self.views(services(asked.result()), snapshots, fronts.result())
 
     @functools.cached_property
     def tunnels(self) -> dict[str, tunnel.Tunnel]:

@@ -167,6 +167,18 @@ def results(pytestconfig: pytest.Config) -> Results:
 
 
 @pytest.fixture(scope="session")
+def settle(results: Results) -> t.Callable[..., None]:
+    """Note what came of a claim, and fail when it does not hold: a Settle."""
+
+    def settled(promise: t.Any, faults: list[str]) -> None:
+        results.claim(promise, faults)
+        if faults:
+            pytest.fail("\n".join(faults), pytrace=False)
+
+    return settled
+
+
+@pytest.fixture(scope="session")
 def lab(pytestconfig: pytest.Config, results: Results) -> t.Iterator[suite.Lab]:
     with connected(pytestconfig.stash[HOSTS]) as machines:
         lab = suite.Lab(results.topology, machines)
@@ -192,7 +204,7 @@ def snapshots(lab: suite.Lab) -> dict[str, t.Any]:
 @pytest.fixture(scope="session")
 def views(lab: suite.Lab, snapshots: dict[str, t.Any]) -> dict[str, ruled.View]:
     """What claims on kube-proxy's rules are judged by, by node."""
-    return following(lab, lab.views(lab.services, snapshots))
+    return following(lab, lab.views(lab.services, snapshots, lab.fronts()))
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import capture_filter
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
@@ -44,12 +44,6 @@ def fail(faults: list[str]) -> None:
         pytest.fail("\n".join(faults), pytrace=False)
 
 
-def settle(results: Results, promise: Promise, faults: list[str]) -> None:
-    """Note what came of a claim, and fail when it does not hold."""
-    results.claim(promise, faults)
-    fail(faults)
-
-
 def fail_cells(outcomes: list[wire.Outcome], source: str, protocol: str) -> None:
     """Every cell of one source and protocol; a case without a cell would prove nothing."""
     cells = [o.record for o in outcomes if (o.probe.source.name, o.probe.protocol) == (source, protocol)]
@@ -61,84 +55,84 @@ def test_reach(reach: tuple[str, str, str], healthy: wire.Evidence) -> None:
     fail_cells([o for o in healthy.outcomes if o.probe.check == name], source, protocol)
 
 
-def test_proxy(proxy: tuple[str, str], lab: Lab, snapshots: Snapshots, results: Results) -> None:
+def test_proxy(proxy: tuple[str, str], lab: Lab, snapshots: Snapshots, settle: Settle) -> None:
     name, node = proxy
     faults = proxy_faults(snapshots[node], lab.topology, lab.endpoints["services"][0])
     title, command = proxy_title(lab.topology["nodes"][node]["proxy_mode"])
-    settle(results, Promise(name, title, node, command), faults)
+    settle(Promise(name, title, node, command), faults)
 
 
-def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, results: Results) -> None:
+def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, settle: Settle) -> None:
     name, promised = claim
     faults = claim_faults(promised, snapshots[promised.node], lab.topology, lab.peers)
-    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+    settle(Promise(name, promised.title, promised.node, promised.command), faults)
 
 
-def test_learned(learned: tuple[str, Learned], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+def test_learned(learned: tuple[str, Learned], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = learned
     faults = learned_faults(promised, lab.fdb(promised.netns, f"br {promised.bridge}"))
-    settle(results, Promise(name, promised.title, promised.machine, promised.command), faults)
+    settle(Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
-def test_translated(translated: tuple[str, nat.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+def test_translated(translated: tuple[str, nat.Claim], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = translated
     faults = nat.faults(promised, lab.topology, lab.machines[HOST].run(promised.command))
-    settle(results, Promise(name, promised.title, promised.machine, promised.command), faults)
+    settle(Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
-def test_anatomy(anatomy: tuple[str, pods.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+def test_anatomy(anatomy: tuple[str, pods.Claim], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = anatomy
     faults = pods.faults(promised, lab.pods[promised.node], healthy)
-    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+    settle(Promise(name, promised.title, promised.node, promised.command), faults)
 
 
-def test_recorded(recorded: tuple[str, Claim], lab: Lab, results: Results) -> None:
+def test_recorded(recorded: tuple[str, Claim], lab: Lab, settle: Settle) -> None:
     name, promised = recorded
     faults = etcd.faults(promised, lab.topology, lab.records, lab.etcd_facts)
-    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+    settle(Promise(name, promised.title, promised.node, promised.command), faults)
 
 
-def test_ruled(ruled: tuple[str, Claim], views: dict[str, ruled_proof.View], results: Results) -> None:
+def test_ruled(ruled: tuple[str, Claim], views: dict[str, ruled_proof.View], settle: Settle) -> None:
     name, promised = ruled
     faults = ruled_proof.faults(promised.key, views[promised.node])
-    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+    settle(Promise(name, promised.title, promised.node, promised.command), faults)
 
 
-def test_served(served: tuple[str, Claim], services: t.Callable[[str], served_proof.Asked], results: Results) -> None:
+def test_served(served: tuple[str, Claim], services: t.Callable[[str], served_proof.Asked], settle: Settle) -> None:
     name, promised = served
     faults = served_proof.faults(promised, services(name))
-    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+    settle(Promise(name, promised.title, promised.node, promised.command), faults)
 
 
-def test_unheard(unheard: tuple[str, Claim], deafness: t.Callable[[str], deaf_proof.Deaf], results: Results) -> None:
+def test_unheard(unheard: tuple[str, Claim], deafness: t.Callable[[str], deaf_proof.Deaf], settle: Settle) -> None:
     name, promised = unheard
     faults = deaf_proof.faults(promised, deafness(name))
-    settle(results, Promise(name, promised.title, promised.node, promised.command), faults)
+    settle(Promise(name, promised.title, promised.node, promised.command), faults)
 
 
-def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evidence, results: Results) -> None:
+def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = tunnel
     end = tunnels.tunnels(lab.topology)[promised.machine]
     fdb = lab.fdb(end.netns, f"dev {end.device}") if promised.key == "learned" else []
     faults = tunnels.faults(promised, healthy, fdb)
-    settle(results, Promise(name, promised.title, promised.machine, promised.command), faults)
+    settle(Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
-def test_stream(stream: tuple[str, wire.Stream], healthy: wire.Evidence, results: Results) -> None:
+def test_stream(stream: tuple[str, wire.Stream], healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = stream
     faults = wire.stream_faults(promised, healthy)
     command = tcpdump(healthy, promised.source, capture_filter(pod_network(healthy.topology)))
-    settle(results, Promise(name, promised.title, promised.source, command), faults)
+    settle(Promise(name, promised.title, promised.source, command), faults)
 
 
-def test_capture(capture: tuple[str, str, str], healthy: wire.Evidence, results: Results) -> None:
+def test_capture(capture: tuple[str, str, str], healthy: wire.Evidence, settle: Settle) -> None:
     name, node, key = capture
     title, find = CAPTURE_CLAIMS[key]
     faults = find(node, healthy)
-    settle(results, Promise(name, title, node, tcpdump(healthy, node, "not tcp port 22")), faults)
+    settle(Promise(name, title, node, tcpdump(healthy, node, "not tcp port 22")), faults)
 
 
-def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, results: Results) -> None:
+def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, settle: Settle) -> None:
     name, source = mtu
     fail_cells([o for o in healthy.outcomes if o.probe.check == name], source, "icmp")
     exact = [o for o in healthy.outcomes if o.probe.check == name and o.probe.source.name == source]
@@ -147,7 +141,7 @@ def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, results: Results) -> 
     faults = [fault for outcome in full for fault in wire.size_faults(outcome, healthy, frames[outcome])]
     node, lengths = str(full[0].probe.source.node), sorted(set(frames.values()))
     title = f"the largest packets of {source} fill frames of {' or '.join(map(str, lengths))} bytes, in one piece"
-    settle(results, Promise(name, title, node, tcpdump(healthy, node, f"greater {lengths[0]}")), faults)
+    settle(Promise(name, title, node, tcpdump(healthy, node, f"greater {lengths[0]}")), faults)
 
 
 def test_controlled(controlled: tuple[str, str, str, str], controls: t.Callable[[str], Control]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_dns as dns
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns_lab import prove
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 
 
@@ -23,9 +23,7 @@ def names(lab: Lab, results: Results) -> t.Callable[[str], dns.Seen]:
     return results.once("{}", make)
 
 
-def test_named(named: tuple[str, Claim], names: t.Callable[[str], dns.Seen], results: Results) -> None:
+def test_named(named: tuple[str, Claim], names: t.Callable[[str], dns.Seen], settle: Settle) -> None:
     name, promised = named
     faults = dns.faults(promised.key, names(name))
-    results.claim(Promise(name, promised.title, None, promised.command), faults)
-    if faults:
-        pytest.fail("\n".join(faults), pytrace=False)
+    settle(Promise(name, promised.title, None, promised.command), faults)

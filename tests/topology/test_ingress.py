@@ -10,7 +10,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_cells import records
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ingress_lab import prove
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 
 
@@ -26,9 +26,7 @@ def leading(lab: Lab, results: Results) -> t.Callable[[str], ingress.Seen]:
     return results.once("{}", seen)
 
 
-def test_led(led: tuple[str, Claim], leading: t.Callable[[str], ingress.Seen], results: Results) -> None:
+def test_led(led: tuple[str, Claim], leading: t.Callable[[str], ingress.Seen], settle: Settle) -> None:
     name, promised = led
     faults = ingress.faults(promised, leading(name))
-    results.claim(Promise(name, promised.title, None, promised.command), faults)
-    if faults:
-        pytest.fail("\n".join(faults), pytrace=False)
+    settle(Promise(name, promised.title, None, promised.command), faults)

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer as balancer
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_load_balancer_lab import prove
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 
 
@@ -28,9 +28,9 @@ def balancing(lab: Lab, results: Results) -> t.Callable[[str], balancer.Seen]:
     return results.once("{}", make)
 
 
-def test_balanced(balanced: tuple[str, Claim], balancing: t.Callable[[str], balancer.Seen], results: Results) -> None:
+def test_balanced(
+    balanced: tuple[str, Claim], balancing: t.Callable[[str], balancer.Seen], settle: Settle, results: Results
+) -> None:
     name, promised = balanced
     faults = balancer.faults(promised, balancing(name), results.topology)
-    results.claim(Promise(name, promised.title, None, promised.command), faults)
-    if faults:
-        pytest.fail("\n".join(faults), pytrace=False)
+    settle(Promise(name, promised.title, None, promised.command), faults)

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nginx as nginx
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_nginx_lab import prove
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 
 
@@ -19,9 +19,7 @@ def following(lab: Lab, results: Results) -> t.Callable[[str], nginx.Seen]:
     return results.once("{}", lambda _phase: prove(lab))
 
 
-def test_followed(followed: tuple[str, Claim], following: t.Callable[[str], nginx.Seen], results: Results) -> None:
+def test_followed(followed: tuple[str, Claim], following: t.Callable[[str], nginx.Seen], settle: Settle) -> None:
     name, promised = followed
     faults = nginx.faults(promised, following(name))
-    results.claim(Promise(name, promised.title, None, promised.command), faults)
-    if faults:
-        pytest.fail("\n".join(faults), pytrace=False)
+    settle(Promise(name, promised.title, None, promised.command), faults)

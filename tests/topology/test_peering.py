@@ -10,7 +10,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_peering 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_peering_lab import prove
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_peering_seen import Seen
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 
 
@@ -26,9 +26,7 @@ def outside(lab: Lab, results: Results) -> t.Callable[[str], Seen]:
     return results.once("{}", make)
 
 
-def test_peered(peered: tuple[str, Claim], outside: t.Callable[[str], Seen], results: Results) -> None:
+def test_peered(peered: tuple[str, Claim], outside: t.Callable[[str], Seen], settle: Settle) -> None:
     name, promised = peered
     faults = peering.faults(promised, outside(name))
-    results.claim(Promise(name, promised.title, promised.node or None, promised.command), faults)
-    if faults:
-        pytest.fail("\n".join(faults), pytrace=False)
+    settle(Promise(name, promised.title, promised.node or None, promised.command), faults)

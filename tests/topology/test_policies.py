@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_policy as policy
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_policy_lab import prove
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 
 
@@ -25,9 +25,7 @@ def policies(lab: Lab, results: Results) -> t.Callable[[str], policy.Seen]:
     return results.once("{}", make)
 
 
-def test_policed(policed: tuple[str, Claim], policies: t.Callable[[str], policy.Seen], results: Results) -> None:
+def test_policed(policed: tuple[str, Claim], policies: t.Callable[[str], policy.Seen], settle: Settle) -> None:
     name, promised = policed
     faults = policy.faults(promised.key, policies(name))
-    results.claim(Promise(name, promised.title, None, promised.command), faults)
-    if faults:
-        pytest.fail("\n".join(faults), pytrace=False)
+    settle(Promise(name, promised.title, None, promised.command), faults)

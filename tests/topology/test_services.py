@@ -8,7 +8,7 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_svc as svc
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_svc_lab import prove
 
@@ -27,9 +27,7 @@ def fronts(lab: Lab, results: Results) -> t.Callable[[str], svc.Seen]:
     return results.once("{}", make)
 
 
-def test_fronted(fronted: tuple[str, Claim], fronts: t.Callable[[str], svc.Seen], results: Results) -> None:
+def test_fronted(fronted: tuple[str, Claim], fronts: t.Callable[[str], svc.Seen], settle: Settle) -> None:
     name, promised = fronted
     faults = svc.faults(promised.key, fronts(name))
-    results.claim(Promise(name, promised.title, None, promised.command), faults)
-    if faults:
-        pytest.fail("\n".join(faults), pytrace=False)
+    settle(Promise(name, promised.title, None, promised.command), faults)
