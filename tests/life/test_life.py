@@ -195,15 +195,15 @@ def neighbour(topologies: dict[str, Topology]) -> residue.Snapshot:
 def test_a_node_that_goes_down_while_the_cluster_is_initialised(neighbour: residue.Snapshot, b: Topology):
     etcd = b.folder("cp1") / "upper/etc/kubernetes/manifests/etcd.yaml"
     with b.started(etcd.exists) as run:
+        b.kill("cp1")
         kill_tree(run.pid)
-        sh("podman", "kill", b.container("cp1"))
     assert not b.is_member("cp1")
 
 
 def test_a_node_that_goes_down_while_it_joins(b: Topology):
     with b.started((b.folder("w1") / "kubelet/config.yaml").exists) as run:
+        b.kill("w1")
         kill_tree(run.pid)
-        sh("podman", "kill", b.container("w1"))
     assert not b.is_member("w1")
 
 

@@ -180,6 +180,13 @@ class Topology:
                     found.append(int(path.name))
         return found
 
+    def kill(self, node: str) -> None:
+        """Kill a node with all that runs in it. By its init: podman may take longer than what is to be interrupted."""
+        inits = self.processes(node, "systemd")
+        assert inits, f"nothing runs in {node}"
+        for init in inits:
+            os.kill(init, signal.SIGKILL)
+
     def kubectl(self, *words: str) -> str:
         """Ask the cluster, by its control plane node."""
         kubectl = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
