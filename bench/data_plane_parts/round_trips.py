@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs in a network namespace, with nothing but Python: one byte there and back, or connections, one after the other.
 
-    round_trips.py serve PORT
+    round_trips.py serve PORT [PORT …]
     round_trips.py ask tcp|udp SECONDS PORT ADDRESS          µs of each round trip: median and 99th percentile
     round_trips.py connect COUNT PORT ADDRESS [ADDRESS …]    the same of the first packets: until a connection stands
     round_trips.py wait SECONDS PORT ADDRESS                 when the address answered, in seconds of the epoch
@@ -29,16 +29,20 @@ def summary(microseconds: list[float]) -> dict[str, float]:
     return {"median": statistics.median(ordered), "p99": ordered[int(len(ordered) * 0.99)], "count": len(ordered)}
 
 
-def serve(port: int) -> None:
-    """Answer every byte with one, by UDP and on TCP connections."""
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("", port))
-    threading.Thread(target=echo_datagrams, args=(udp,), daemon=True).start()
-    with socket.create_server(("", port), backlog=1024) as server:
-        print(READY, flush=True)
-        while True:
-            connection = server.accept()[0]
-            threading.Thread(target=echo_bytes, args=(connection,), daemon=True).start()
+def serve(ports: list[int]) -> None:
+    """Answer every byte with one, by UDP and on TCP connections, at each port."""
+    for port in ports:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("", port))
+        threading.Thread(target=echo_datagrams, args=(udp,), daemon=True).start()
+        threading.Thread(target=accept, args=(socket.create_server(("", port), backlog=1024),)).start()
+    print(READY, flush=True)
+
+
+def accept(server: socket.socket) -> None:
+    while True:
+        connection = server.accept()[0]
+        threading.Thread(target=echo_bytes, args=(connection,), daemon=True).start()
 
 
 def echo_datagrams(udp: socket.socket) -> None:
@@ -98,7 +102,7 @@ def wait(seconds: float, port: int, address: str) -> float:
 
 def main(action: str, *given: str) -> None:
     if action == "serve":
-        serve(int(given[0]))
+        serve([int(port) for port in given])
     elif action == "ask":
         print(json.dumps(ask(given[0], float(given[1]), int(given[2]), given[3])))
     elif action == "connect":

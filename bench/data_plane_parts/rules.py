@@ -13,7 +13,7 @@ import typing as t
 
 from command import run
 from lab import PORTS, Lab, kubectl, service
-from load import TRIPS, trips, trips_server
+from load import DIRECT, TRIPS, trips, trips_server
 
 EXTRA = "10.96.250.1"
 METRICS = "http://127.0.0.1:10249/metrics"  # kube-proxy's, KubeProxyConfiguration.metricsBindAddress
@@ -63,12 +63,12 @@ def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
 
 def measure(lab: Lab, size: int, runs: int) -> Growth:
     """Connections to services spread over all of them and to the pod itself, in turns; then one more service."""
-    port = str(PORTS["trips"])
+    port, own, each = str(PORTS["trips"]), str(DIRECT), str(CONNECTIONS)
     spread = [address(number) for number in range(0, size, max(1, size // SAMPLES))]
     connect, direct = [], []
     for _run in range(runs):
-        connect.append(trips(lab.pods[0], "connect", str(CONNECTIONS), port, *spread))
-        direct.append(trips(lab.pods[0], "connect", str(CONNECTIONS * len(spread)), port, lab.pods[1].address))
+        connect.append(trips(lab.pods[0], "connect", each, port, *spread))
+        direct.append(trips(lab.pods[0], "connect", each, own, *(lab.pods[1].address for _service in spread)))
     before = syncs(lab)
     one_more = [add_one(lab) for _turn in range(TURNS)]
     total, count = (after - then for after, then in zip(syncs(lab), before))
