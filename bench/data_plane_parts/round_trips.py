@@ -12,6 +12,7 @@ It writes one JSON value to standard output; serve writes `ready` and runs until
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import statistics
 import sys
@@ -35,8 +36,10 @@ def serve(ports: list[int]) -> None:
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.bind(("", port))
         threading.Thread(target=echo_datagrams, args=(udp,), daemon=True).start()
-        threading.Thread(target=accept, args=(socket.create_server(("", port), backlog=1024),)).start()
+        server = socket.create_server(("", port), backlog=1024)
+        threading.Thread(target=accept, args=(server,), daemon=True).start()
     print(READY, flush=True)
+    signal.pause()  # at the end of this thread none may be started any more
 
 
 def accept(server: socket.socket) -> None:
