@@ -13,6 +13,7 @@ import fcntl
 import functools
 import json
 import os
+import re
 import socket
 import ssl
 import threading
@@ -51,6 +52,8 @@ LEFTOVERS = (
     "/etc/kubernetes/pki/ca.crt",
     "/var/lib/kubelet/config.yaml",
 )
+# What kubeadm says, before it makes anything, of a containerd that does not answer while a disk stalls (its preflight).
+STALLED = re.compile(r"\[ERROR CRI\].*DeadlineExceeded")
 POLL_INTERVAL, LONGEST_PAUSE = 0.2, 3.0  # seconds
 KUBEADM = "/usr/bin/kubeadm"
 # What the kubelet shows the API: its certificate and key, and the authority that it trusts.
@@ -182,12 +185,12 @@ class Applier:
         write_whole(path, self.desired.contents()[path], mode)
 
     def _init(self, config: str) -> None:
-        self._command(["kubeadm", "init", "--config", config])
+        self._patiently(["kubeadm", "init", "--config", config], STALLED)
 
     def _join(self, config: str) -> None:
         # kubeadm itself asks every 5 seconds (DiscoveryRetryInterval); asking here first saves most of that.
         self.wait_for("/api/v1/namespaces/kube-public/configmaps/cluster-info")
-        self._command(["kubeadm", "join", "--config", config])
+        self._patiently(["kubeadm", "join", "--config", config], STALLED)
 
     def _start(self, unit: str) -> None:
         self._command(["systemctl", "start", unit])
@@ -197,16 +200,16 @@ class Applier:
     def _apply(self, dummy: str) -> None:
         self.wait_for(READY)
         for command, given in manifest_calls("apply", self.desired, self.run):
-            self._apply_all(command, given)
+            self._patiently(command, LACKING, PASSING, given=given)
 
-    def _apply_all(self, command: list[str], given: str | None) -> None:
-        """Apply manifests; again while they have objects of kinds that they define, or the API is busy for a moment."""
+    def _patiently(self, argv: list[str], *passing: re.Pattern[str], given: str | None = None) -> None:
+        """Run a command, again while what it fails with passes: an object that is not there yet, a moment's load."""
         while True:
             try:
-                self._command(command, given)
+                self._command(argv, given)
                 return
             except KubeadmError as error:
-                passes = LACKING.search(str(error)) or PASSING.search(str(error))
+                passes = any(one.search(str(error)) for one in passing)
                 if not passes or time.monotonic() > self.deadline or self.cancelled.is_set():
                     raise
                 time.sleep(POLL_INTERVAL)
