@@ -168,17 +168,9 @@ class Applier:
         self._command(["systemctl", "stop", "kubelet"])
         url = f"https://{self.endpoint}/api/v1/nodes/{socket.gethostname()}/status"
         headers = {"Content-Type": "application/strategic-merge-patch+json"}
+        shown = {"client_cert": KUBELET_CERTIFICATE, "ca_path": AUTHORITY}
         with contextlib.suppress(OSError):
-            open_url(
-                url,
-                data=NOT_READY,
-                headers=headers,
-                method="PATCH",
-                use_proxy=False,
-                timeout=5,
-                client_cert=KUBELET_CERTIFICATE,
-                ca_path=AUTHORITY,
-            ).close()
+            open_url(url, data=NOT_READY, headers=headers, method="PATCH", use_proxy=False, timeout=5, **shown).close()
 
     def _write(self, path: str) -> None:
         mode = 0o600 if path in self.desired.secrets else 0o644
