@@ -4,7 +4,7 @@
     round_trips.py serve PORT [PORT …]
     round_trips.py ask tcp|udp SECONDS PORT ADDRESS          µs of each round trip: median and 99th percentile
     round_trips.py connect COUNT PORT ADDRESS [ADDRESS …]    the same of the first packets: until a connection stands
-    round_trips.py wait SECONDS PORT ADDRESS                 when the address answered, in seconds of the epoch
+    round_trips.py wait SECONDS PORT ADDRESS [ADDRESS …]     when all have answered, in seconds of the epoch
 
 It writes one JSON value to standard output; serve writes `ready` and runs until it is ended.
 """
@@ -91,16 +91,23 @@ def connect(count: int, port: int, addresses: list[str]) -> dict[str, float]:
     return summary(found)
 
 
-def wait(seconds: float, port: int, address: str) -> float:
+def wait(seconds: float, port: int, addresses: list[str]) -> float:
     """Each try has 0.2 seconds: what is dropped meanwhile must not be sent again by a timer much later."""
     deadline = time.time() + seconds
-    while time.time() < deadline:
-        try:
-            socket.create_connection((address, port), timeout=0.2).close()
-            return time.time()
-        except OSError:
+    for address in addresses:
+        while not answers(address, port):
+            if time.time() > deadline:
+                raise TimeoutError(f"{address} did not answer in {seconds} seconds")
             time.sleep(PAUSE)
-    raise TimeoutError(f"{address} did not answer in {seconds} seconds")
+    return time.time()
+
+
+def answers(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True
 
 
 def main(action: str, *given: str) -> None:
@@ -111,7 +118,7 @@ def main(action: str, *given: str) -> None:
     elif action == "connect":
         print(json.dumps(connect(int(given[0]), int(given[1]), list(given[2:]))))
     elif action == "wait":
-        print(json.dumps(wait(float(given[0]), int(given[1]), given[2])))
+        print(json.dumps(wait(float(given[0]), int(given[1]), list(given[2:]))))
 
 
 if __name__ == "__main__":

@@ -40,11 +40,15 @@ def address(number: int) -> str:
     return f"10.96.{10 + number // 250}.{1 + number % 250}"
 
 
+def spread(size: int) -> list[str]:
+    """Addresses of some of so many services, evenly spread."""
+    return [address(number) for number in range(0, size, max(1, size // SAMPLES))]
+
+
 def await_rules(lab: Lab, addresses: t.Iterable[str]) -> None:
     """Wait until addresses answer: kube-proxy on a machine that is emulated takes its time."""
     with trips_server(lab.pods[1]):
-        for target in addresses:
-            answer(waiting(lab, target))
+        answer(waiting(lab, *addresses))
 
 
 def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
@@ -55,7 +59,7 @@ def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
             items = [service(f"s{number}", address(number)) for number in range(there, size)]
             kubectl("create", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
             there = size
-            answer(waiting(lab, address(size - 1)))
+            answer(waiting(lab, *spread(size)))  # all: rules for IPVS come one by one
             time.sleep(QUIET)
             found.append(measure(lab, size, runs))
     return found
@@ -64,11 +68,11 @@ def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
 def measure(lab: Lab, size: int, runs: int) -> Growth:
     """Connections to services spread over all of them and to the pod itself, in turns; then one more service."""
     port, own, each = str(PORTS["trips"]), str(DIRECT), str(CONNECTIONS)
-    spread = [address(number) for number in range(0, size, max(1, size // SAMPLES))]
+    targets = spread(size)
     connect, direct = [], []
     for _run in range(runs):
-        connect.append(trips(lab.pods[0], "connect", each, port, *spread))
-        direct.append(trips(lab.pods[0], "connect", each, own, *(lab.pods[1].address for _service in spread)))
+        connect.append(trips(lab.pods[0], "connect", each, port, *targets))
+        direct.append(trips(lab.pods[0], "connect", each, own, *(lab.pods[1].address for _service in targets)))
     before = syncs(lab)
     one_more = [add_one(lab) for _turn in range(TURNS)]
     total, count = (after - then for after, then in zip(syncs(lab), before))
@@ -85,14 +89,14 @@ def add_one(lab: Lab) -> float:
     return took
 
 
-def waiting(lab: Lab, target: str) -> subprocess.Popen[str]:
-    """A process in the client's namespace that ends when a service answers."""
-    command = [sys.executable, TRIPS, "wait", PATIENCE, str(PORTS["trips"]), target]
+def waiting(lab: Lab, *targets: str) -> subprocess.Popen[str]:
+    """A process in the client's namespace that ends when all these services have answered."""
+    command = [sys.executable, TRIPS, "wait", PATIENCE, str(PORTS["trips"]), *targets]
     return subprocess.Popen(lab.pods[0].command(*command), stdout=subprocess.PIPE, text=True)
 
 
 def answer(watcher: subprocess.Popen[str]) -> float:
-    """When the service answered, in seconds of the epoch."""
+    """When they had answered, in seconds of the epoch."""
     output = watcher.communicate()[0]
     if watcher.returncode:
         sys.exit("a service did not answer")
