@@ -5,6 +5,7 @@
     round_trips.py ask tcp|udp SECONDS PORT ADDRESS          µs of each round trip: median and 99th percentile
     round_trips.py connect COUNT PORT ADDRESS [ADDRESS …]    the same of the first packets: until a connection stands
     round_trips.py wait SECONDS PORT ADDRESS [ADDRESS …]     when all have answered, in seconds of the epoch
+    round_trips.py silent SECONDS PORT ADDRESS               when it no longer answered
 
 It writes one JSON value to standard output; serve writes `ready` and runs until it is ended.
 """
@@ -91,13 +92,13 @@ def connect(count: int, port: int, addresses: list[str]) -> dict[str, float]:
     return summary(found)
 
 
-def wait(seconds: float, port: int, addresses: list[str]) -> float:
+def wait(seconds: float, port: int, addresses: list[str], answering: bool) -> float:
     """Each try has 0.2 seconds: what is dropped meanwhile must not be sent again by a timer much later."""
     deadline = time.time() + seconds
     for address in addresses:
-        while not answers(address, port):
+        while answers(address, port) != answering:
             if time.time() > deadline:
-                raise TimeoutError(f"{address} did not answer in {seconds} seconds")
+                raise TimeoutError(f"{address} {'did not answer' if answering else 'answered'} for {seconds} seconds")
             time.sleep(PAUSE)
     return time.time()
 
@@ -117,8 +118,8 @@ def main(action: str, *given: str) -> None:
         print(json.dumps(ask(given[0], float(given[1]), int(given[2]), given[3])))
     elif action == "connect":
         print(json.dumps(connect(int(given[0]), int(given[1]), list(given[2:]))))
-    elif action == "wait":
-        print(json.dumps(wait(float(given[0]), int(given[1]), list(given[2:]))))
+    elif action in ("wait", "silent"):
+        print(json.dumps(wait(float(given[0]), int(given[1]), list(given[2:]), action == "wait")))
 
 
 if __name__ == "__main__":
