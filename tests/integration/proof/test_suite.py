@@ -120,11 +120,12 @@ def test_a_healthy_lab_passes(lab):
 
 @pytest.mark.parametrize("name", SABOTAGE)
 def test_sabotage_is_named(lab, sh, monkeypatch, name):
-    monkeypatch.setattr(suite, "ATTEMPTS", 1)
     do, undo, wanted = SABOTAGE[name]
     sh(do)
     try:
-        faults = everything(lab)
+        with monkeypatch.context() as patch:
+            patch.setattr(suite, "ATTEMPTS", 1)  # what is broken stays so
+            faults = everything(lab)
     finally:
         sh(undo)
     missing = [words for words in wanted if not any(words in fault for fault in faults)]
