@@ -69,11 +69,13 @@ class Lab(t.NamedTuple):
         bare: ends of the path that is 1.00.
         pods: ends of the path to a service; the second one is its endpoint.
         proxy: what runs a command, given as one more word, beside the kube-proxy that is measured.
+        mode: that kube-proxy's mode.
     """
 
     bare: tuple[End, End]
     pods: tuple[End, End]
     proxy: list[str]
+    mode: str
 
 
 def mtu(end: End) -> int:
@@ -101,18 +103,19 @@ def cluster(backend: str, mode: str, machine: bool = False) -> t.Iterator[Lab]:
     values = {"name": TOPOLOGY, "backend": backend, "mode": mode, "first": first, "provider": provider}
     text = FILE.format(pods=PODS, services=SERVICES, **values)
     with built(TOPOLOGY, text, "playbooks/nodes.yml", "playbooks/cluster.yml"):
-        yield routed() if machine else direct()
+        yield routed(mode) if machine else direct(mode)
 
 
-def direct() -> Lab:
+def direct(mode: str) -> Lab:
     """From pod to pod, each on a node; 1.00 is from namespace to namespace."""
     addresses = make_pods(CLIENT, SERVER)
     bare = [End(f"/run/netns/{container(name)}", in_namespace(name)) for name in (LEFT, RIGHT)]
     ends = [End(pod_namespace(node, addresses[node]), addresses[node]) for node in (CLIENT, SERVER)]
-    return Lab((bare[0], bare[1]), (ends[0], ends[1]), ["nsenter", f"--net=/run/netns/{container(CLIENT)}", "sh", "-c"])
+    shell = ["nsenter", f"--net=/run/netns/{container(CLIENT)}", "sh", "-c"]
+    return Lab((bare[0], bare[1]), (ends[0], ends[1]), shell, mode)
 
 
-def routed() -> Lab:
+def routed(mode: str) -> Lab:
     """From a namespace through the machine to a pod on the other node; 1.00 is the pod's own address that way."""
     addresses = make_pods(CLIENT)
     listed = json.loads(kubectl("get", "node", ROUTER, "--output=json"))["status"]["addresses"]
@@ -126,7 +129,7 @@ def routed() -> Lab:
     options = [f"IdentityFile={STATE}/id_ed25519", f"UserKnownHostsFile={STATE}/known_hosts", "BatchMode=yes"]
     shell = ["ssh", "-F", "none", *(word for option in options for word in ("-o", option)), f"root@{router}"]
     run([*shell, "nft --file -"], BACK)
-    return Lab(ends, ends, shell)
+    return Lab(ends, ends, shell, mode)
 
 
 def make_pods(*nodes: str) -> dict[str, str]:

@@ -21,8 +21,9 @@ SYNC = re.compile(r"^kubeproxy_sync_proxy_rules_duration_seconds_(sum|count)(?:\
 SAMPLES = 50  # services that are connected to, evenly spread
 CONNECTIONS = 10  # to each of them
 TURNS = 5  # of one more service
+FAMILIES = 2  # that kube-proxy counts together and writes one after the other, IPv4 and IPv6
 QUIET = 2.0  # seconds: kube-proxy writes rules once a second at most (minSyncPeriod)
-PATIENCE = "120"
+PATIENCE = 900.0  # seconds: with IPVS an emulated machine writes a service's rules in more than one
 
 
 class Growth(t.NamedTuple):
@@ -49,6 +50,23 @@ def await_rules(lab: Lab, addresses: t.Iterable[str]) -> None:
     """Wait until addresses answer: kube-proxy on a machine that is emulated takes its time."""
     with trips_server(lab.pods[1]):
         answer(waiting(lab, *addresses))
+    settle(lab)
+
+
+def settle(lab: Lab) -> None:
+    """Wait until rules that had answered once stay.
+
+    With IPVS a service may be refused again until rules have been written that were begun after the last change. They
+    are written every half minute; what is under way now may have begun before, so the second time from now will do.
+    """
+    if lab.mode != "ipvs":
+        time.sleep(QUIET)
+        return
+    enough, deadline = syncs(lab)[1] + 2 * FAMILIES, time.monotonic() + PATIENCE
+    while syncs(lab)[1] < enough:
+        if time.monotonic() > deadline:
+            sys.exit(f"kube-proxy has not written its rules twice in {PATIENCE:.0f} seconds")
+        time.sleep(QUIET)
 
 
 def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
@@ -60,7 +78,7 @@ def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
             kubectl("create", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
             there = size
             answer(waiting(lab, *spread(size)))  # all: rules for IPVS come one by one
-            time.sleep(QUIET)
+            settle(lab)
             found.append(measure(lab, size, runs))
     return found
 
@@ -92,7 +110,7 @@ def add_one(lab: Lab) -> float:
 
 def waiting(lab: Lab, *targets: str, action: str = "wait") -> subprocess.Popen[str]:
     """A process in the client's namespace that ends when all these services have answered, or one is silent."""
-    command = [sys.executable, TRIPS, action, PATIENCE, str(PORTS["trips"]), *targets]
+    command = [sys.executable, TRIPS, action, str(PATIENCE), str(PORTS["trips"]), *targets]
     return subprocess.Popen(lab.pods[0].command(*command), stdout=subprocess.PIPE, text=True)
 
 
