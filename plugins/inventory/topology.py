@@ -52,6 +52,18 @@ options:
     default: container
     env:
       - name: REFTOPO_PROVIDER
+  hosts:
+    description:
+      - File of JSON with hosts that are there already and are the nodes of a topology, whatever its file says of them.
+        Whoever makes the hosts writes it, such as the C(Vagrantfile).
+      - C(topology) is the topology's name, C(interface) the one that each host has in the topology's segment with the
+        node's address, and C(hosts) has, by the nodes' names, what a file says of an existing host (C(ansible_host),
+        C(ansible_port), C(ansible_user), C(ansible_ssh_private_key_file), C(ansible_ssh_common_args)).
+      - Namespaces, and checks that name some, are left out, which is a warning. What else existing hosts do not take is
+        refused. Other topologies are as their files say.
+    type: path
+    env:
+      - name: REFTOPO_HOSTS
 """
 
 EXAMPLES = r"""
@@ -69,7 +81,6 @@ import functools
 import json
 import os
 import pathlib
-import shlex
 import subprocess
 import typing as t
 
@@ -78,10 +89,12 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import PreflightError
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import try_features
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_connection import as_given, by_own_keys
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied, occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import group_name
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_on_hosts import Hosts, load_hosts
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import CONNECTION, EXISTING
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import EXISTING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
 
 # The utilities leave them None when they are not there, so that documentation works everywhere.
@@ -139,12 +152,26 @@ class InventoryModule(BaseInventoryPlugin):
         self.set_options()
         file = pathlib.Path(path).absolute()
         folder = file.parent.name
-        provider = self.get_option("provider")
+        provider = self._hosts(folder) or self.get_option("provider")
         topology, problems = validate(file.read_bytes(), folder, self._occupied(), provider, self._lacking)
         if problems:
             self._add_invalid(folder, problems)
-        else:
-            self._add_valid(compile_topology(topology))
+            return
+        if topology.get("left_out"):
+            left_out = ", ".join(topology["left_out"])
+            self.display.warning(f"topology {folder} is on hosts that are there already, without {left_out}")
+        self._add_valid(compile_topology(topology))
+
+    def _hosts(self, topology: str) -> Hosts | None:
+        """The hosts on which a topology is, where the option gives some."""
+        path = self.get_option("hosts")
+        if not path:
+            return None
+        try:
+            hosts = load_hosts(pathlib.Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise AnsibleParserError(f"hosts of topologies, {path}: {error}") from error
+        return hosts if hosts.topology == topology else None
 
     def _occupied(self) -> list[Occupied]:
         try:
@@ -189,7 +216,7 @@ class InventoryModule(BaseInventoryPlugin):
     def _add_node(self, topology: dict[str, t.Any], node: dict[str, t.Any]) -> None:
         group = topology["group"] + _ending(node)
         state = self._folders(topology["name"])["reftopo_state_dir"]
-        connection = _as_given(node) if node["provider"] == EXISTING else _by_own_keys(node, state)
+        connection = as_given(node) if node["provider"] == EXISTING else by_own_keys(node, state)
         variables = {
             **connection,
             "ansible_python_interpreter": "/usr/bin/python3",
@@ -204,27 +231,6 @@ class InventoryModule(BaseInventoryPlugin):
     def _folders(self, name: str) -> dict[str, str]:
         state = os.path.join(self.get_option("state_root"), name)
         return {"reftopo_state_dir": state, "reftopo_cache_dir": self.get_option("cache_dir")}
-
-
-def _by_own_keys(node: dict[str, t.Any], state: str) -> dict[str, t.Any]:
-    """How a node that is made here is reached: with the keys of the topology's state folder alone."""
-    # Quoted twice: for the shell's rules by which Ansible splits, and for ssh, which takes a list of files.
-    known_hosts = shlex.quote(f'UserKnownHostsFile="{state}/known_hosts"')
-    return {
-        "ansible_host": node["address"],
-        "ansible_user": "root",
-        "ansible_ssh_private_key_file": f"{state}/id_ed25519",
-        "ansible_ssh_common_args": f"-o {known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
-    }
-
-
-def _as_given(node: dict[str, t.Any]) -> dict[str, t.Any]:
-    """How a host that is there already is reached: as the file says. Host variables beside the file say more."""
-    given = {key: node[key] for key in CONNECTION if key in node}
-    if "ansible_ssh_private_key_file" in given:
-        given["ansible_ssh_private_key_file"] = os.path.expanduser(given["ansible_ssh_private_key_file"])
-    variables = {"ansible_host": node["address"], "ansible_user": "root", **given}
-    return variables if variables["ansible_user"] == "root" else {**variables, "ansible_become": True}
 
 
 def _ending(node: dict[str, t.Any]) -> str:

@@ -14,7 +14,13 @@ Data = dict[str, t.Any]
 
 EXISTING = "existing"  # a node's provider, and the kind of the segment that it is in
 # How such a host is reached: Ansible's own variables, as an inventory has them beside a host.
-CONNECTION = ("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file")
+CONNECTION = (
+    "ansible_host",
+    "ansible_port",
+    "ansible_user",
+    "ansible_ssh_private_key_file",
+    "ansible_ssh_common_args",
+)
 # What is taken back from a host, and proven to be: no other plugin, backend or mode.
 SUPPORTED = {"name": "flannel", "backend": "vxlan"}
 SUPPORTED_MODE = "nftables"

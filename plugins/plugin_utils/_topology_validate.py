@@ -13,6 +13,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile impo
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_dns import dns_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_on_hosts import Hosts, on_hosts
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pod_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_provider import Lacking, choose
@@ -27,12 +28,14 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_names 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_networks import network_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_pod_network import pod_network_problems
 
+CONTAINER = "container"
+
 
 def validate(
     text: str | bytes,
     folder: str,
     host: t.Sequence[Occupied],
-    provider: str = "container",
+    provider: str | Hosts = CONTAINER,
     lacking: Lacking = lambda dummy: None,
 ) -> tuple[dict[str, t.Any], list[Problem]]:
     """The topology with its defaults, and everything that is wrong with it.
@@ -40,7 +43,7 @@ def validate(
     :param text: what is in the file
     :param folder: the name of the file's folder, which must be the topology's
     :param host: the networks that are in use on the machine that will carry the topology
-    :param provider: what nodes are made of that do not say it themselves
+    :param provider: what nodes are made of that do not say it themselves, or the hosts that all of them are
     :param lacking: what of some features the kernel of that machine lacks; asked only for nodes whose provider is auto
     :returns: the topology, fit for compiling only if the list of problems is empty; the problems
     """
@@ -48,9 +51,25 @@ def validate(
     if data is None and problems:
         return {}, problems
     topology, mistakes = _topology_schema.check(data)
+    hosts = provider if isinstance(provider, Hosts) else None
     for node in (topology.get("nodes") or {}).values():
-        (node or {}).setdefault("provider", provider)
-    mistakes += [
+        (node or {}).setdefault("provider", CONTAINER if hosts else provider)
+    # The networks of hosts are not this machine's, or are because somebody made them for those hosts.
+    problems += sorted([*mistakes, *_mistakes(topology, folder, [] if hosts else host)], key=_section)
+    if hosts and not problems:
+        topology, problems = on_hosts(topology, hosts)
+        if not problems:
+            problems = sorted(_mistakes(topology, folder, host), key=_section)
+    # What a node needs, and what link_state says, can only be told of a topology that is right otherwise.
+    if problems:
+        return topology, problems
+    topology = choose(topology, lacking)
+    return topology, list(link_state_problems(compile_topology(topology)))
+
+
+def _mistakes(topology: dict[str, t.Any], folder: str, host: t.Sequence[Occupied]) -> list[Problem]:
+    """All that no schema can say."""
+    return [
         *name_problems(topology, folder),
         *network_problems(topology, host),
         *segment_problems(topology),
@@ -62,12 +81,6 @@ def validate(
         *pod_network_problems(topology),
         *check_problems(topology),
     ]
-    problems += sorted(mistakes, key=_section)
-    # What a node needs, and what link_state says, can only be told of a topology that is right otherwise.
-    if problems:
-        return topology, problems
-    topology = choose(topology, lacking)
-    return topology, list(link_state_problems(compile_topology(topology)))
 
 
 def _section(problem: Problem) -> int:
