@@ -26,30 +26,37 @@ def tables(ruleset: Data) -> tuple[str, ...]:
     return tuple(sorted(f"{one['family']} {one['name']}" for one in _all(ruleset, "table")))
 
 
-def removal(ruleset: Data, before: t.Collection[str]) -> list[str]:
-    """The commands of nft(8) that remove what is ours; a table that was there before stays, without our chains."""
+def removal(
+    ruleset: Data, before: t.Collection[str], chains: str = OUR_CHAINS, own: t.Collection[str] = OWN_TABLES
+) -> list[str]:
+    """The commands of nft(8) that remove what is ours; a table that was there before stays, without our chains.
+
+    Args:
+        chains: how the names of our chains begin.
+        own: names of tables that are ours as a whole.
+    """
     commands: list[str] = []
     for table in tables(ruleset):
         name = table.split()[1]
-        if table not in before and (name in OWN_TABLES or (name in SHARED_TABLES and _ours(ruleset, table))):
+        if table not in before and (name in own or (name in SHARED_TABLES and _ours(ruleset, table, chains))):
             commands.append(f"delete table {table}")
         elif name in SHARED_TABLES:
-            commands += _chains_removal(ruleset, table)
+            commands += _chains_removal(ruleset, table, chains)
     return commands
 
 
-def _ours(ruleset: Data, table: str) -> bool:
+def _ours(ruleset: Data, table: str, ours: str) -> bool:
     """Whether nobody else has anything in a table: its chains are built in or ours, and so are its rules."""
     chains = {one["name"] for one in _all(ruleset, "chain", table)}
-    foreign = {name for name in chains if name not in BUILT_IN and not name.startswith(OUR_CHAINS)}
-    rules = [one for one in _all(ruleset, "rule", table) if not _our_rule(one)]
+    foreign = {name for name in chains if name not in BUILT_IN and not name.startswith(ours)}
+    rules = [one for one in _all(ruleset, "rule", table) if not _our_rule(one, ours)]
     return not foreign and not rules and not [*_all(ruleset, "set", table), *_all(ruleset, "map", table)]
 
 
-def _chains_removal(ruleset: Data, table: str) -> list[str]:
+def _chains_removal(ruleset: Data, table: str, ours: str) -> list[str]:
     """Rules that lead to our chains, then what is in them, then they themselves."""
-    names = sorted(one["name"] for one in _all(ruleset, "chain", table) if one["name"].startswith(OUR_CHAINS))
-    leading = [one for one in _all(ruleset, "rule", table) if _our_rule(one) and one["chain"] not in names]
+    names = sorted(one["name"] for one in _all(ruleset, "chain", table) if one["name"].startswith(ours))
+    leading = [one for one in _all(ruleset, "rule", table) if _our_rule(one, ours) and one["chain"] not in names]
     return [
         *(f"delete rule {table} {one['chain']} handle {one['handle']}" for one in leading),
         *(f"flush chain {table} {name}" for name in names),
@@ -57,9 +64,9 @@ def _chains_removal(ruleset: Data, table: str) -> list[str]:
     ]
 
 
-def _our_rule(rule: Data) -> bool:
+def _our_rule(rule: Data, ours: str) -> bool:
     targets = [one[verb]["target"] for one in rule["expr"] for verb in ("jump", "goto") if one.get(verb)]
-    return rule["chain"].startswith(OUR_CHAINS) or any(target.startswith(OUR_CHAINS) for target in targets)
+    return rule["chain"].startswith(ours) or any(target.startswith(ours) for target in targets)
 
 
 def _all(ruleset: Data, kind: str, table: str = "") -> t.Iterator[Data]:

@@ -28,6 +28,8 @@ ISOLATED = (
 )
 # Parts of packages that no node needs
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
+# In the place of the artifacts' manifest, for an image without them: a machine that is no node yet.
+NO_ARTIFACTS: t.Mapping[str, t.Any] = {"key": "", "binaries": {}, "images": {}}
 # A service's start-up files that would be the same on every node, or hold the builder's own package index
 FORGOTTEN = ("/etc/machine-id", "/etc/ssh/ssh_host_*", "/etc/apt/apt.conf.d/99mmdebstrap", "/etc/apt/sources.list")
 
@@ -41,7 +43,7 @@ class Recipe:
         packages: names, in any order.
         architecture: Debian's name of the machine's.
         masked_units: systemd units that never start.
-        artifacts: folder of ``manifest``.
+        artifacts: folder of ``manifest``; empty where that is NO_ARTIFACTS.
         manifest: the artifacts' manifest, see docs/architecture.md.
         files: folder with ``rootfs/``, laid over the packages, and the script ``import-images``.
         files_digest: content digest of that folder.

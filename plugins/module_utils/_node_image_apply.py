@@ -72,10 +72,18 @@ class ImageBuilder:
         self.cache.progress("2/3 binaries and settings of the node image")
         for command in image_commands(self.recipe, self.base, rootfs):
             self.runner.change(command)
+        store = os.path.join(partial, "containerd")
+        if self.recipe.manifest["images"]:
+            self._import_images(rootfs, store)
+        else:
+            os.mkdir(store)
+        self._write_manifest(partial)
+        os.rename(partial, self.path)
+
+    def _import_images(self, rootfs: str, store: str) -> None:
         with open(f"{rootfs}/etc/containerd/sandbox.toml", "w", encoding="utf-8") as stream:
             stream.write(sandbox_config(self.recipe.sandbox_image()))
         self.cache.progress("3/3 container images of the node image")
-        store = os.path.join(partial, "containerd")
         ready = self.runner.change(import_command(self.recipe, rootfs, store)).split()
         missing = sorted(set(self.recipe.manifest["images"]) - set(ready))
         if missing:
@@ -83,11 +91,10 @@ class ImageBuilder:
                 f"containerd cannot start containers from {', '.join(missing)} after the import of "
                 f"{self.recipe.artifacts}/images. Remove {self.recipe.artifacts} and run again."
             )
-        self._write_manifest(partial)
-        os.rename(partial, self.path)
 
     def _write_manifest(self, folder: str) -> None:
-        version = self.runner.read([f"{folder}/rootfs{CONTAINERD}", "--version"]).split()[2]
+        program = f"{folder}/rootfs{CONTAINERD}"
+        version = self.runner.read([program, "--version"]).split()[2] if self.recipe.manifest["images"] else ""
         manifest = {
             "key": self.recipe.key(),
             "artifacts": self.recipe.manifest["key"],

@@ -31,6 +31,9 @@ WITH_SETTINGS = (
     "sh",
 )
 SYSTEMD = "/run/systemd/system"  # sd_booted(3)
+# While it is there Vagrant needs the daemons, whether it has machines or not. It has the tables of nftables that were
+# there before, in JSON.
+FOR_VAGRANT = "/run/reftopo-vagrant.json"
 TIMEOUT = 20.0  # seconds until a daemon answers, or has ended
 POLL_INTERVAL = 0.05
 
@@ -66,11 +69,13 @@ def ensure(runner: Runner) -> None:
 
 
 def stop() -> None:
-    """End the daemons that this module started, the one that uses the other first.
+    """End the daemons that this module started, the one that uses the other first. Those that Vagrant needs stay.
 
     Raises:
         NodeError: one does not end in time.
     """
+    if os.path.exists(FOR_VAGRANT):
+        return
     for daemon in reversed(PID_FILES):
         pid = _pid(daemon)
         if pid is not None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import stat
+import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._node_common import HOSTS, HOSTS_BEGIN
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Seed
@@ -37,9 +38,15 @@ def seed(vm: Vm) -> bytes:
         "seed/routes": (f"default {f'via {vm.router}' if vm.router else f'dev {first.name} scope link'}\n", 0o644),
         **{f"seed/root{path}": (given.content, given.mode) for path, given in vm.seeds.items()},
     }
-    folders = {name[:end] for name in files for end, letter in enumerate(name) if letter == "/"}
+    return archive(files)
+
+
+def archive(files: t.Mapping[str, tuple[str | bytes, int]], empty: t.Iterable[str] = ()) -> bytes:
+    """An archive of files (content and mode by path), the folders that they are in, and empty folders."""
+    folders = {name[:end] for name in files for end, letter in enumerate(name) if letter == "/"} | set(empty)
     entries = [(folder, b"", stat.S_IFDIR | _folder_mode(folder)) for folder in sorted(folders)]
-    entries += [(name, text.encode(), stat.S_IFREG | mode) for name, (text, mode) in sorted(files.items())]
+    for name, (text, mode) in sorted(files.items()):
+        entries.append((name, text.encode() if isinstance(text, str) else text, stat.S_IFREG | mode))
     return b"".join(_entry(number, *entry) for number, entry in enumerate([*entries, (END, b"", 0)]))
 
 
@@ -62,8 +69,13 @@ def _aligned(data: bytes) -> bytes:
 
 
 def boot_file(initrd: bytes, vm: Vm) -> bytes:
-    """What a node boots with. An archive begins at a multiple of four bytes."""
-    return _aligned(initrd) + seed(vm)
+    """What a node boots with."""
+    return behind(initrd, seed(vm))
+
+
+def behind(initrd: bytes, more: bytes) -> bytes:
+    """An initrd, and an archive that is unpacked after it. It begins at a multiple of four bytes."""
+    return _aligned(initrd) + more
 
 
 def differs_in_peers_alone(initrd: bytes, image: bytes, vm: Vm) -> bool:

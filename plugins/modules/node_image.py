@@ -26,11 +26,15 @@ options:
     type: path
     required: true
   artifacts:
-    description: Folder of the artifacts, with C(manifest.json).
+    description:
+      - Folder of the artifacts, with C(manifest.json).
+      - When empty, the image has packages and files alone, as a machine has that is no node yet.
     type: path
-    required: true
+    default: ""
   files:
-    description: Folder with C(rootfs/), which is laid over the packages, and the script C(import-images).
+    description:
+      - Folder with C(rootfs/), which is laid over the packages.
+      - Where there are artifacts it has the script C(import-images) too.
     type: path
     required: true
   suite:
@@ -85,6 +89,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image import (
+    NO_ARTIFACTS,
     Recipe,
     folder_digest,
     has_manifest,
@@ -101,7 +106,7 @@ def recipe_of(params: dict, runner: Runner) -> Recipe:
         architecture=runner.read(["dpkg", "--print-architecture"]).strip(),
         masked_units=tuple(params["masked_units"]),
         artifacts=params["artifacts"],
-        manifest=load_manifest(params["artifacts"]),
+        manifest=load_manifest(params["artifacts"]) if params["artifacts"] else NO_ARTIFACTS,
         files=params["files"],
         files_digest=folder_digest(params["files"]),
     )
@@ -111,7 +116,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "cache": {"type": "path", "required": True},
-            "artifacts": {"type": "path", "required": True},
+            "artifacts": {"type": "path", "default": ""},
             "files": {"type": "path", "required": True},
             "suite": {"type": "str", "default": "trixie"},
             "packages": {"type": "list", "elements": "str", "required": True},
@@ -120,7 +125,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if module.check_mode and not has_manifest(module.params["artifacts"]):
+    artifacts = module.params["artifacts"]
+    if module.check_mode and artifacts and not has_manifest(artifacts):
         module.exit_json(
             changed=True, path=os.path.join(module.params["cache"], "node-images/unknown"), key="", commands=[]
         )

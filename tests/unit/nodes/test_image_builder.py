@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.reftopo.lab.plugins.module_utils._node_image import Recipe
+from ansible_collections.reftopo.lab.plugins.module_utils._node_image import NO_ARTIFACTS, Recipe
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image_apply import ImageBuilder
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 
@@ -102,6 +102,21 @@ def test_a_new_image(machine: Machine, tmp_path: Path) -> None:
         "images": [ETCD, PAUSE],
     }
     assert PAUSE in Path(image.path, "rootfs/etc/containerd/sandbox.toml").read_text()
+
+
+def test_an_image_without_artifacts_is_packages_and_files(machine: Machine, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, artifacts="", manifest=NO_ARTIFACTS)
+    assert recipe.key() != RECIPE.key()
+    image = builder(machine, tmp_path, recipe)
+    assert image.build()
+    assert machine.ran == ["apt-get", "apt-config", "mmdebstrap", "cp", "cp", "chroot", "chroot", "chroot"]
+    assert json.loads(Path(image.path, "manifest.json").read_text()) == {
+        "key": recipe.key(),
+        "artifacts": "",
+        "containerd": "",
+        "images": [],
+    }
+    assert not list(Path(image.path, "containerd").iterdir())
 
 
 def test_an_image_that_another_run_made_meanwhile_is_taken(machine: Machine, tmp_path: Path) -> None:

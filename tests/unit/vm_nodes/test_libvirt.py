@@ -19,6 +19,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vm_libvirt, "PID_FILES", {"virtlogd": str(tmp_path / "log"), "sleep": str(tmp_path / "pid")})
     monkeypatch.setattr(vm_libvirt, "SETTINGS_FILE", str(tmp_path / "settings"))
     monkeypatch.setattr(vm_libvirt, "SYSTEMD", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(vm_libvirt, "FOR_VAGRANT", str(tmp_path / "for-vagrant"))
 
 
 @pytest.fixture
@@ -71,5 +72,12 @@ def test_what_was_started_here_is_ended(tmp_path: Path, daemon: subprocess.Popen
 @pytest.mark.parametrize("number", ["1", "999999999", ""])
 def test_what_others_have_started_is_not(number: str, tmp_path: Path, daemon: subprocess.Popen[bytes]):
     (tmp_path / "pid").write_text(number)
+    vm_libvirt.stop()
+    assert daemon.poll() is None
+
+
+def test_what_vagrant_needs_goes_on(tmp_path: Path, daemon: subprocess.Popen[bytes]):
+    (tmp_path / "pid").write_text(f"{daemon.pid}\n")
+    (tmp_path / "for-vagrant").touch()
     vm_libvirt.stop()
     assert daemon.poll() is None
