@@ -28,6 +28,7 @@ CATALOG, ARCHIVE = "reftopo-node.json", "reftopo-node.box"
 BOOT = "/var/lib/libvirt/boot"  # libvirt's own place for kernels, which QEMU's user can read
 VOLUMES = f"/var/lib/libvirt/{MARK}"  # of the pool with the box's disk and the machines'
 POOL_FILE = f"/etc/libvirt/storage/{MARK}.xml"
+NETWORK = "192.168.121.0/24"  # Vagrant's own, its plugin's default; the first address is the box's name server
 # Without udev's names interfaces are called in the order in which Vagrant has them: the first one is Vagrant's own.
 ARGUMENTS = "net.ifnames=0"
 
@@ -44,7 +45,10 @@ Vagrant.configure("2") do |config|
     libvirt.kernel = "{kernel}"
     libvirt.initrd = "{initrd}"
     libvirt.cmd_line = "{arguments}"
-    libvirt.storage_pool_name = "{pool}"
+    libvirt.storage_pool_name = "{mark}"
+    libvirt.management_network_name = "{mark}"
+    libvirt.management_network_address = "{network}"
+    libvirt.management_network_mode = "none" # nothing leaves by way of the host, as in all topologies
     libvirt.disk_driver cache: "unsafe"
     libvirt.graphics_type = "none"
     libvirt.memballoon_enabled = false
@@ -97,7 +101,7 @@ class Box:
         if self.driver != KVM:
             processor = f'libvirt.cpu_mode = "custom"\n    libvirt.cpu_model = "{EMULATED_MODEL}"'
         arguments = f"{self.image.arguments} {ARGUMENTS}"
-        names = {"name": NAME, "driver": self.driver, "processor": processor, "pool": MARK}
+        names = {"name": NAME, "driver": self.driver, "processor": processor, "mark": MARK, "network": NETWORK}
         metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": int(DISK_SIZE.rstrip("G"))}
         return {
             "Vagrantfile": VAGRANTFILE.format(kernel=kernel, initrd=initrd, arguments=arguments, **names),
