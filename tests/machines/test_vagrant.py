@@ -82,20 +82,26 @@ def of_libvirt() -> list[str]:
 
 
 @pytest.fixture
-def at_first(tmp_path: Path) -> t.Iterator[tuple[residue.Snapshot, list[str]]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of inventory, state, and what Vagrant keeps. Its path is short, for it is part of those of SSH's sockets."""
+    return tmp_path_factory.mktemp("v")
+
+
+@pytest.fixture
+def at_first(folder: Path) -> t.Iterator[tuple[residue.Snapshot, list[str]]]:
     """This machine before the box, and a topology in an inventory of its own; whatever happens, nothing is left."""
     text = FILE.read_text()
     for old, new in CHANGES.items():
         text = re.sub(old, new, text, flags=re.MULTILINE)
-    (tmp_path / "inventories" / NAME).mkdir(parents=True)
-    (tmp_path / "inventories" / NAME / "topology.yml").write_text(text)
+    (folder / "inventories" / NAME).mkdir(parents=True)
+    (folder / "inventories" / NAME / "topology.yml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         for name, place in {
-            "ANSIBLE_INVENTORY": tmp_path / "inventories",
-            "REFTOPO_STATE": tmp_path / "state",
+            "ANSIBLE_INVENTORY": folder / "inventories",
+            "REFTOPO_STATE": folder / "state",
             "TOPOLOGY": NAME,
-            "VAGRANT_DOTFILE_PATH": tmp_path / "vagrant",
-            "VAGRANT_HOME": tmp_path / "home",
+            "VAGRANT_DOTFILE_PATH": folder / "vagrant",
+            "VAGRANT_HOME": folder / "home",
         }.items():
             patch.setenv(name, str(place))
         must(*BOX, *ABSENT)  # of a run that was killed; refused where somebody has machines
@@ -107,14 +113,14 @@ def at_first(tmp_path: Path) -> t.Iterator[tuple[residue.Snapshot, list[str]]]:
             must(*BOX, *ABSENT)
 
 
-def test_a_topology_of_two_machines(at_first: tuple[residue.Snapshot, list[str]], tmp_path: Path):
+def test_a_topology_of_two_machines(at_first: tuple[residue.Snapshot, list[str]], folder: Path):
     before, files = at_first
-    state = tmp_path / "state" / NAME
+    state = folder / "state" / NAME
 
     assert must(*BOX).changed["localhost"] > 0
     assert must(*BOX).changed == {"localhost": 0}
     assert (
-        f"There is no topology nowhere in {tmp_path}/inventories. There are: {NAME}"
+        f"There is no topology nowhere in {folder}/inventories. There are: {NAME}"
         in run("env", "TOPOLOGY=nowhere", "vagrant", "status").output
     )
 
