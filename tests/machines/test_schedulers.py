@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each scheduler of IPVS on one virtual machine, changed while the cluster is up and judged by the suite.
 
-By hand, for an emulated machine takes minutes: ./lab pytest tests/machines
+By hand, for an emulated machine takes minutes: ./lab pytest tests/machines/test_schedulers.py
 """
 
 from __future__ import annotations
