@@ -36,6 +36,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._vm_plan import LOGS, 
 # libvirt's rules for its networks are in chains that it makes with the first network and keeps. Where its daemon was
 # started here, they go with it.
 CHAINS = "LIBVIRT_"
+START = "start libvirt's daemons"
 RULESET = ["nft", "-j", "list", "ruleset"]
 # What libvirt leaves of a network or a machine that is gone.
 NOTES = (f"/run/libvirt/network/{MARK}*", f"{LOGS}/{MARK}*.log*")
@@ -53,6 +54,7 @@ def present(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> 
     if not image.initrd:
         raise NodeError(f"image: {image.path} is no image of virtual machines. Run the role reftopo.lab.vm_image.")
     box = Box(params["cache"], image, accelerator(runner, image))
+    starts = [] if libvirt.answers(runner) else [START]
     if not check_mode:
         _start_daemon(runner)
     observed = _observe(box, runner)
@@ -62,7 +64,7 @@ def present(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> 
         for step in steps:
             apply_step(runner, step)
     told = {"path": os.path.join(box.folder, CATALOG), "version": version, "driver": box.driver}
-    return {**_result(steps, runner), **told}
+    return {**_result([*starts, *steps], runner), **told}
 
 
 def absent(runner: Runner, check_mode: bool) -> Result:
@@ -108,12 +110,10 @@ def _holds(box: Box) -> bool:
 
 
 def _pool(runner: Runner) -> Observed:
-    """Of the pool: a definition is a file, and what is active the daemon knows alone."""
-    try:
-        active = MARK in runner.read([*VIRSH, "pool-list", "--name"]).split()
-    except NodeError:
-        active = False
-    return Observed(defined=os.path.exists(POOL_FILE), active=active)
+    """Of the pool: a definition is a file. What is active the daemon knows alone, with which the pool starts."""
+    defined = os.path.exists(POOL_FILE)
+    active = MARK in runner.read([*VIRSH, "pool-list", "--name"]).split() if libvirt.answers(runner) else defined
+    return Observed(defined=defined, active=active)
 
 
 def _start_daemon(runner: Runner) -> None:

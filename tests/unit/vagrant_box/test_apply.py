@@ -164,3 +164,9 @@ def test_nothing_is_noted_where_an_init_system_runs_the_daemon(machine: Machine,
     (tmp_path / "nowhere").mkdir()
     present(machine, tmp_path)
     assert not (tmp_path / "for-vagrant").exists()
+
+
+def test_a_daemon_that_is_down_is_started_and_its_pool_with_it(machine: Machine, tmp_path: Path):
+    present(machine, tmp_path)
+    machine.answers = False
+    assert present(machine, tmp_path, check=True)["commands"] == [apply.START]
