@@ -12,6 +12,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change impor
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_dns import dns_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pod_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
@@ -19,6 +20,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_provider imp
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_checks import check_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_cluster import cluster_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import existing_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_hosts import host_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_interfaces import (
     interface_problems,
     segment_problems,
@@ -50,12 +52,14 @@ def validate(
     topology, mistakes = _topology_schema.check(data)
     for node in (topology.get("nodes") or {}).values():
         (node or {}).setdefault("provider", provider)
+    settle(topology)
     mistakes += [
         *name_problems(topology, folder),
         *network_problems(topology, host),
         *segment_problems(topology),
         *interface_problems(topology),
         *existing_problems(topology),
+        *host_problems(topology),
         *pod_problems(topology),
         *cluster_problems(topology),
         *dns_problems(topology),

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
@@ -29,3 +33,37 @@ def host() -> list[Occupied]:
 def flannel_vxlan(root: pathlib.Path) -> str:
     """The text of the topology that the collection brings."""
     return (root / "inventories" / "flannel-vxlan" / "topology.yml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def inventory(root, tmp_path):
+    """Run ansible-inventory on folders of topologies; returns the finished process."""
+
+    def run(*words: str, path: str | None = None, **files: str) -> subprocess.CompletedProcess[str]:
+        for name, text in files.items():
+            folder = tmp_path / "inventories" / name.replace("_", "-")
+            folder.mkdir(parents=True)
+            (folder / "topology.yml").write_text(text, encoding="utf-8")
+        environment = {
+            "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+            "HOME": str(tmp_path),
+            "PATH": f"{pathlib.Path(sys.executable).parent}:{path or os.environ['PATH']}",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "REFTOPO_STATE": str(tmp_path / "some state"),
+            "ANSIBLE_NOCOLOR": "1",
+            "COLUMNS": "500",
+        }
+        command = [
+            f"{pathlib.Path(sys.executable).parent}/ansible-inventory",
+            "-i",
+            str(tmp_path / "inventories"),
+            *words,
+        ]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=root)
+
+    return run
+
+
+@pytest.fixture
+def listed(inventory):
+    return lambda **files: json.loads(inventory("--list", **files).stdout)
