@@ -79,13 +79,13 @@ class Snapshot:
         return [row for row in self.table(part) if all(row.get(key) == value for key, value in wanted.items())]
 
     def about(self, link: str) -> dict[str, list[str]]:
-        """All that belongs to a link, comparable between two snapshots."""
+        """All that belongs to a link, comparable between two snapshots; what it learned by itself left out."""
         own = self.link(link)
         return {
             "link": [str({key: own.get(key) for key in ("flags", "mtu", "address", "linkinfo")})],
             "routes": sorted(str(row) for row in self.rows("routes", dev=link)),
             "neighbours": sorted(str(row) for row in self.rows("neighbours", dev=link)),
-            "fdb": sorted(str(row) for row in self.rows("fdb", ifname=link)),
+            "fdb": sorted(str(row) for row in self.rows("fdb", ifname=link) if row.get("state")),
         }
 
 
