@@ -73,8 +73,8 @@ def askers(topology: Data) -> list[str]:
 
 def _apart(topology: Data, segment: str, one: Endpoint, other: Endpoint) -> bool:
     """Whether two endpoints are on one segment and on different hosts."""
-    places = [places(topology, segment, end) for end in (one, other)]
-    return all(places) and places[0] != places[1]
+    found = [places(topology, segment, end) for end in (one, other)]
+    return all(found) and found[0] != found[1]
 
 
 def places(topology: Data, segment: str, end: Endpoint) -> list[str]:
