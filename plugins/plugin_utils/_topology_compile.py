@@ -37,6 +37,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import
     link_name,
     mac_address,
     netns_name,
+    owner,
     port_name,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_needs import existing_needs, needs
@@ -103,9 +104,7 @@ def _machines(topology: Data, inside: dict[str, dict[str, Interface]]) -> Data:
     """The nodes and the namespaces, each with its interfaces."""
     machines: Data = {
         "nodes": {key: _node(topology, key, node) for key, node in in_order(topology["nodes"])},
-        "namespaces": {
-            key: _namespace(topology["name"], key, given) for key, given in in_order(topology["namespaces"])
-        },
+        "namespaces": {key: _namespace(topology, key, given) for key, given in in_order(topology["namespaces"])},
     }
     addresses, joins = allocate(topology), routers(topology)
     for interface in interfaces(topology):
@@ -147,10 +146,14 @@ def _plug(topology: Data, interface: Interface, inside: dict[str, Interface]) ->
     return {"peer": link_name(topology["name"], interface.machine, interface.name)}
 
 
-def _namespace(topology: str, name: str, given: Data) -> Data:
+def _namespace(topology: Data, name: str, given: Data) -> Data:
     parts = {key: given[key] for key in PARTS if given.get(key)}
     parts |= {"host": given["host"]} if given.get("host", HERE) != HERE else {}
-    return {"name": name, "netns": netns_name(topology, name), **parts}
+    return {
+        "name": name,
+        "netns": netns_name(owner(topology["name"], given.get("host") in topology["nodes"]), name),
+        **parts,
+    }
 
 
 def _node(topology: Data, name: str, node: Data) -> Data:

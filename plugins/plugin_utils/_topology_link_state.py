@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FLOOD
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import HERE
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import owner
 
 Data = dict[str, t.Any]
 
@@ -42,7 +43,8 @@ def link_state(compiled: Data, host: str = HERE) -> Data:
         if segment["kind"] == "veth":
             _join(namespaces, *_ends(machines, name))
     bodies = {name: _with_parts(body, compiled["namespaces"].get(name, {})) for name, body in namespaces.items()}
-    return {"owner": compiled["name"], "state": "overridden", "links": links, "routes": [], "namespaces": bodies}
+    name = owner(compiled["name"], host in compiled["nodes"])
+    return {"owner": name, "state": "overridden", "links": links, "routes": [], "namespaces": bodies}
 
 
 def _ends(machines: list[Data], segment: str) -> list[tuple[str, str]]:

@@ -26,6 +26,14 @@ def netns_name(topology: str, machine: str) -> str:
     return f"reftopo.{topology}.{machine}"
 
 
+def owner(topology: str, on_node: bool) -> str:
+    """In whose name links are made: the topology's, or of what a node carries one that no topology can have.
+
+    In a container the node's own links carry the topology's mark, and must not be taken for what is to go.
+    """
+    return f"{topology}_" if on_node else topology
+
+
 def link_name(*parts: str) -> str:
     """The name on the host of a bridge (topology, segment) or of a veth's host end (topology, machine, interface)."""
     return f"rt-{_digest(parts)[:8]}"

@@ -11,7 +11,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate imp
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import HERE, mtu, nodes_that_carry, stitched
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import Interface, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_link_state import link_state
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import link_name, tunnel_port, vni
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import link_name, owner, tunnel_port, vni
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_needs import needs
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import CONNECTION, EXISTING
 
@@ -60,7 +60,7 @@ def add_parts(compiled: Data) -> None:
 def _part(compiled: Data, host: str) -> Data:
     segments = {name: one for name, one in compiled["segments"].items() if host in one.get("hosts", (HERE,))}
     part = {
-        "name": compiled["name"],
+        "name": owner(compiled["name"], host in compiled["nodes"]),
         "segments": {name: {key: one[key] for key in one if key != "hosts"} for name, one in segments.items()},
         "nodes": {},
         "namespaces": {name: one for name, one in compiled["namespaces"].items() if one.get("host") == host},

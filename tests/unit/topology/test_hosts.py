@@ -63,6 +63,17 @@ def test_each_machine_is_on_one_host(wide):
     assert "part" not in wide["hosts"]["host"]
 
 
+def test_what_a_node_carries_is_in_a_name_of_its_own(wide):
+    names = {name: (part(wide, name)["name"], part(wide, name)["link_state"]["owner"]) for name in ("h2", "n1")}
+    assert names == {"h2": ("t-wide", "t-wide"), "n1": ("t-wide_", "t-wide_")}
+    netns = {name: one["netns"] for name, one in wide["namespaces"].items()}
+    assert (netns["left"], netns["right"], netns["here"]) == (
+        "reftopo.t-wide_.left",
+        "reftopo.t-wide.right",
+        "reftopo.t-wide.here",
+    )
+
+
 def test_the_way_between_hosts_floods_to_each_other_one(wide):
     lan = wide["segments"]["lan"]
     assert lan["hosts"] == ["h2", "host", "n1"]
