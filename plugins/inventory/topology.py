@@ -17,6 +17,7 @@ description:
     (the machine that carries it, C(host.flannel-vxlan)) and C(flannel_vxlan_nodes), which has the children
     C(flannel_vxlan_control_plane) and C(flannel_vxlan_workers) with one host a node, such as C(w1.flannel-vxlan). Nodes
     whose pods are made by hand are in the child C(<name>_pods), and hosts that are there already in C(<name>_existing).
+    Other hosts that carry a part of the topology are in C(<name>_hypervisors); each has it in C(reftopo_host).
   - The group has the variables C(reftopo_topology) (the compiled topology), C(reftopo_state_dir) and
     C(reftopo_cache_dir); each node has C(reftopo_node), its own part of the compiled topology.
   - A node whose C(provider) is V(existing) has the C(ansible_*) variables that the file says of it, and those of
@@ -89,11 +90,11 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import PreflightError
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import try_features
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_connection import as_given, by_own_keys
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied, occupied
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import group_name
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_on_hosts import Hosts, load_hosts
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_reached import as_given, by_own_keys
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import EXISTING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_validate import validate
 
@@ -196,7 +197,7 @@ class InventoryModule(BaseInventoryPlugin):
     def _add_valid(self, topology: dict[str, t.Any]) -> None:
         group = self.inventory.add_group(topology["group"])
         self._add_host_of(topology["name"])
-        for child in ("host", "nodes", "existing"):
+        for child in ("host", "nodes", "existing", "hypervisors"):
             self.inventory.add_child(group, self.inventory.add_group(f"{group}_{child}"))
         for child in ("control_plane", "workers", "pods"):
             self.inventory.add_child(f"{group}_nodes", self.inventory.add_group(f"{group}_{child}"))
@@ -204,6 +205,9 @@ class InventoryModule(BaseInventoryPlugin):
             self.inventory.set_variable(group, name, value)
         for node in topology["nodes"].values():
             self._add_node(topology, node)
+        for host in topology.get("hosts", {}).values():
+            if "part" in host:
+                self._add_hypervisor(topology, host)
 
     def _add_host_of(self, name: str) -> None:
         """The machine that carries the topology is this one."""
@@ -217,16 +221,15 @@ class InventoryModule(BaseInventoryPlugin):
         group = topology["group"] + _ending(node)
         state = self._folders(topology["name"])["reftopo_state_dir"]
         connection = as_given(node) if node["provider"] == EXISTING else by_own_keys(node, state)
-        variables = {
-            **connection,
-            "ansible_python_interpreter": "/usr/bin/python3",
-            # The default of 10 s is too short for a virtual machine that is emulated on a busy host.
-            "ansible_ssh_timeout": 60,
-            "reftopo_node": node,
-        }
-        self._populate_host_vars([f"{node['name']}.{topology['name']}"], variables, group)
+        self._populate_host_vars([f"{node['name']}.{topology['name']}"], {**connection, "reftopo_node": node}, group)
         if node["provider"] == EXISTING:
             self.inventory.add_child(f"{topology['group']}_existing", f"{node['name']}.{topology['name']}")
+
+    def _add_hypervisor(self, topology: dict[str, t.Any], host: dict[str, t.Any]) -> None:
+        """Another host that carries a part; one that is a node is reached as such."""
+        name, group = f"{host['name']}.{topology['name']}", f"{topology['group']}_hypervisors"
+        connection = {} if host["name"] in topology["nodes"] else as_given(host)
+        self._populate_host_vars([name], {**connection, "reftopo_host": host}, group)
 
     def _folders(self, name: str) -> dict[str, str]:
         state = os.path.join(self.get_option("state_root"), name)

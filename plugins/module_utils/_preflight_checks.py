@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_space import resources, subnets
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_underlay import underlay
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import FEATURES as PROXY_FEATURES
 
 Data = t.Mapping[str, t.Any]
@@ -50,7 +51,7 @@ def checks(facts: Facts, topology: Data) -> list[Check]:
     if topology["nodes"]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
     lines += [*links(facts, topology), *machines(facts, topology), *members(facts, topology)]
-    return [*lines, *subnets(facts, topology)]
+    return [*lines, *underlay(facts, topology), *subnets(facts, topology)]
 
 
 def cautions(topology: Data) -> list[str]:

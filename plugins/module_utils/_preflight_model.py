@@ -43,6 +43,9 @@ class Link:
 
     kind: str = ""
     owner: str = ""
+    vni: int = 0  # of a vxlan, as the UDP port that it takes packets at
+    port: int = 0
+    mtu: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Facts:
     installable: bool = False  # whether packages can be installed the way the role host does
     links: t.Mapping[str, Link] = field(default_factory=dict)
     routes: tuple[tuple[str, str], ...] = ()  # (network, device), addresses of the host included
+    addresses: t.Mapping[str, str] = field(default_factory=dict)  # IPv4, each with its link
+    bound: frozenset[int] = frozenset()  # UDP ports that somebody has a socket at, a VXLAN link included
     containers: t.Mapping[str, Machine] = field(default_factory=dict)
     domains: t.Mapping[str, Machine] = field(default_factory=dict)
     folders: t.Mapping[str, Folder] = field(default_factory=dict)  # of the topology's nodes, by their names

@@ -60,6 +60,8 @@ def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path, record
         versions=versions,
         installable=shutil.which("apt-get") is not None,
         links=parse_links(topology, _json(run, ["ip", "-j", "-d", "link", "show"])) if "ip" in versions else {},
+        addresses=parse_addresses(_json(run, ["ip", "-j", "-4", "address", "show"])) if "ip" in versions else {},
+        bound=parse_bound(Path("/proc/net/udp").read_text()),
         routes=parse_routes(_json(run, ["ip", "-j", "route", "show", "table", "all"])) if "ip" in versions else (),
         containers=_containers(run) if "podman" in versions else {},
         domains={domain.name: Machine(domain.owner, has_process(domain)) for domain in definitions()},
@@ -81,8 +83,21 @@ def parse_links(topology: str, links: list[dict[str, t.Any]]) -> dict[str, Link]
         marks = filter(None, map(split_mark, link.get("altnames", ())))
         by_group = topology if link.get("group") == str(group(topology)) else ""
         owner = next((owner for owner, dummy in marks), by_group)
-        found[link["ifname"]] = Link(link.get("linkinfo", {}).get("info_kind", ""), owner)
+        details = link.get("linkinfo", {})
+        data = details.get("info_data", {}) if details.get("info_kind") == "vxlan" else {}
+        numbers = (data.get("id", 0), data.get("port", 0), link.get("mtu", 0))
+        found[link["ifname"]] = Link(details.get("info_kind", ""), owner, *numbers)
     return found
+
+
+def parse_addresses(links: list[dict[str, t.Any]]) -> dict[str, str]:
+    """`ip -j -4 address show`: each address with its link."""
+    return {one["local"]: link["ifname"] for link in filter(None, links) for one in link["addr_info"] if "local" in one}
+
+
+def parse_bound(table: str) -> frozenset[int]:
+    """The local ports in /proc/net/udp, whose second column is an address and a port in hexadecimal."""
+    return frozenset(int(line.split()[1].rpartition(":")[2], 16) for line in table.splitlines()[1:])
 
 
 def parse_routes(routes: list[dict[str, t.Any]]) -> tuple[tuple[str, str], ...]:

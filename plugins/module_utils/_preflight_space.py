@@ -12,6 +12,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import SIZE, SIZES
 
 Data = t.Mapping[str, t.Any]
+HERE = "host"  # among the hosts of a segment that is on several: the machine that runs the playbooks
 GIB = 1024**3
 MIB = 1024**2
 
@@ -89,8 +90,9 @@ def subnets(facts: Facts, topology: Data) -> list[Check]:
 
 
 def _networks(topology: Data) -> dict[str, str]:
-    """The topology's networks by their place in its file."""
-    segments = {name: one for name, one in topology["segments"].items() if one.get("kind") != "existing"}
+    """The topology's networks by their place in its file; not those that others carry, which are looked at there."""
+    here = {name: one for name, one in topology["segments"].items() if HERE in one.get("hosts", (HERE,))}
+    segments = {name: one for name, one in here.items() if one.get("kind") != "existing"}
     networks = {f"segments.{name}.cidr": segment["cidr"] for name, segment in segments.items()}
     sections = {section: topology[section] for section in ("cluster", "pod_network") if section in topology}
     return networks | {

@@ -45,7 +45,7 @@ def described(topology: Data, broken: Data) -> Break:
         return Break(*states, home(topology, pod), *words)
     if "mesh" in broken or "reflectors" in broken:
         return _without_sessions(broken)
-    node = broken["node"]
+    node = broken.get("node", "")
     if "lease" in broken:
         states = (f"lease of {node} deleted", f"flanneld back on {node}")
         how, gone = "systemctl stop flanneld; etcdctl del …", f"no other node knows a way to the pods of {node}"
@@ -54,9 +54,19 @@ def described(topology: Data, broken: Data) -> Break:
         what = f"routes to pods of {', '.join(broken['routes'])}"
         states = (f"{what} hidden on {node}", f"{what} back on {node}")
         return Break(*states, node, "ip rule", "ip rule add to … unreachable", "ip rule show")
-    link, state = broken["link"], broken["state"]
-    states = (f"{link} {state} on {node}", f"{link} repaired on {node}")
-    return Break(*states, node, link, f"ip link set {link} down", f"ip route show dev {link}")
+    (node, link), state = cut_link(topology, broken), broken.get("state", "down")
+    words = f"the way of {broken['segment']} to other hosts" if "segment" in broken else link
+    states = (f"{words} {state} on {node}", f"{words} repaired on {node}")
+    return Break(
+        *states, node, link, f"ip link set {link} down", f"ip route show dev {link}; bridge fdb show dev {link}"
+    )
+
+
+def cut_link(topology: Data, broken: Data) -> tuple[str, str]:
+    """The machine and the link of it that a check takes down: a node's, or that of a segment to other hosts."""
+    if "host" in broken:
+        return broken["host"], topology["segments"][broken["segment"]]["tunnel"]
+    return broken["node"], broken["link"]
 
 
 def _without_sessions(broken: Data) -> Break:

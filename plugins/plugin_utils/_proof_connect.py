@@ -59,7 +59,7 @@ def ssh_arguments(variables: Data) -> list[str]:
 
 
 def node_machine(name: str, variables: Data) -> Machine:
-    """A node, by SSH."""
+    """A node, or another host, by SSH."""
     arguments, address = ssh_arguments(variables), f"{variables['ansible_user']}@{variables['ansible_host']}"
     sudo = bool(variables.get("ansible_become"))
     host = testinfra.get_host(f"ssh://{address}", ssh_extra_args=shlex.join(arguments), controlpersist=0, sudo=sudo)
@@ -67,7 +67,7 @@ def node_machine(name: str, variables: Data) -> Machine:
 
 
 def host_machine() -> Machine:
-    """This machine, where the namespaces are."""
+    """This machine, where namespaces are unless another host is named for them."""
     return Machine(HOST, testinfra.get_host("local://", sudo=bool(as_root())), (*as_root(), "sh", "-c"))
 
 
@@ -75,7 +75,9 @@ def host_machine() -> Machine:
 def connected(hosts: Data) -> t.Iterator[dict[str, Machine]]:
     """The machines of a topology by name; no connection is left behind."""
     nodes = {
-        variables["reftopo_node"]["name"]: variables for variables in hosts.values() if "reftopo_node" in variables
+        (variables.get("reftopo_node") or variables["reftopo_host"])["name"]: variables
+        for variables in hosts.values()
+        if {"reftopo_node", "reftopo_host"} & {*variables}
     }
     machines = {name: node_machine(name, variables) for name, variables in nodes.items()}
     try:

@@ -24,7 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_de
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as proxy_rules
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_reflected as reflected
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_break import described
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_break import cut_link, described
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_change import command as change_command
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Held, held_together, until
@@ -57,8 +57,8 @@ class Control:
 @contextlib.contextmanager
 def broken(lab: Lab, check: Data, before: Snapshot) -> t.Iterator[Held]:
     """The lab with the check's link down; it is repaired when the block ends, however it ends."""
-    node, link = check["break"]["node"], check["break"]["link"]
-    if link in lab.topology["nodes"][node]["interfaces"]:
+    node, link = cut_link(lab.topology, check["break"])
+    if link in lab.topology["nodes"].get(node, {}).get("interfaces", ()):
         raise ProofError(f"cannot take {link} of {node} down: the way to the node that must repair it is {link}")
     command = commands.break_link(link, commands.repair(before, link))
     with lab.machines[node].held(command, commands.HELD) as held:
@@ -78,7 +78,7 @@ def control(lab: Lab, name: str) -> Control:
         return _unmeshed(lab, name) if "mesh" in check["break"] else _unreflected(lab, name, **check["break"])
     if "routes" in check["break"]:
         return _hidden(lab, name, **check["break"])
-    node, link = check["break"]["node"], check["break"]["link"]
+    node, link = cut_link(lab.topology, check["break"])
     before = lab.snapshots(node)[node]
     seen = _broken_and_repaired(lab, name, broken(lab, check, before))
     return Control(*seen, changes(before, lab.snapshots(node)[node], link))

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_bridge as bridge
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_hosts as hosts
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress as ingress
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer as load_balancer
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
@@ -33,4 +34,5 @@ MECHANISM_CLAIMS: tuple[tuple[str, str, t.Callable[[Data], t.Sequence[t.Any]]], 
     ("led", "ingress", ingress.claims),
     ("followed", "ingress-nginx", nginx.claims),
     ("peered", "peering", peering.claims),
+    ("joined", "between-hosts", hosts.claims),
 )

@@ -48,10 +48,13 @@ class Claim(t.NamedTuple):
         return f"ip netns exec {self.netns} sh -c 'cat /proc/net/nf_conntrack 2>/dev/null || conntrack -L'"
 
 
-def forget(topology: Data) -> list[str]:
-    """Commands by which connections are forgotten that were tracked before: what translated them may be gone."""
-    machines = [machine for machine in topology["namespaces"].values() if "nat" in machine]
-    return [f"ip netns exec {machine['netns']} conntrack -F" for machine in machines]
+def forget(topology: Data) -> list[tuple[str, str]]:
+    """Namespaces, and commands by which connections are forgotten that were tracked before.
+
+    What translated them may be gone.
+    """
+    machines = [(name, machine) for name, machine in topology["namespaces"].items() if "nat" in machine]
+    return [(name, f"ip netns exec {machine['netns']} conntrack -F") for name, machine in machines]
 
 
 def claims(topology: Data) -> list[Claim]:

@@ -13,7 +13,14 @@ import itertools
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_ends import address, chosen, hops, targets
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import NAMES, Data, Endpoint, Probe, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import (
+    HOST,
+    NAMES,
+    Data,
+    Endpoint,
+    Probe,
+    ProofError,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import default_protocols
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import bare, segment, underlay_mtu
@@ -69,8 +76,8 @@ def endpoints(topology: Data, objects: list[Data]) -> dict[str, list[Endpoint]]:
 
 
 def namespace_endpoint(namespace: Data) -> Endpoint:
-    name, path = namespace["name"], f"/run/netns/{namespace['netns']}"
-    return Endpoint(name, "namespaces", None, namespace["address"], namespace=path, ports=SERVER_PORTS, answers=(name,))
+    name, path, home = namespace["name"], f"/run/netns/{namespace['netns']}", namespace.get("host", HOST)
+    return Endpoint(name, "namespaces", None, namespace["address"], home, path, SERVER_PORTS, (name,))
 
 
 def pod_endpoints(topology: Data, objects: list[Data]) -> list[Endpoint]:
@@ -91,17 +98,8 @@ def pod_endpoints(topology: Data, objects: list[Data]) -> list[Endpoint]:
 
 
 def pod_endpoint(name: str, node: str, pod: Data) -> Endpoint:
-    address = pod["status"]["podIP"]
-    return Endpoint(
-        name,
-        "pods",
-        node,
-        address,
-        machine=node,
-        namespace=address,
-        ports=SERVER_PORTS,
-        answers=(pod["metadata"]["name"],),
-    )
+    address, answers = pod["status"]["podIP"], (pod["metadata"]["name"],)
+    return Endpoint(name, "pods", node, address, machine=node, namespace=address, ports=SERVER_PORTS, answers=answers)
 
 
 def service_endpoint(objects: list[Data], pods: list[Endpoint]) -> Endpoint:
@@ -137,6 +135,8 @@ def touched(broken: Data, source: Endpoint, target: Endpoint) -> bool:
     if "mesh" in broken or "reflectors" in broken:
         ends = {source.node, target.node}
         return target.kind == "pods" and len(ends) > 1 and bool(ends & set(broken.get("cut", ends)))
+    if "host" in broken:
+        return source.machine != target.machine and broken["host"] in (source.machine, target.machine)
     if "routes" in broken:
         ends = {source.node, target.node} - {broken["node"]}
         return broken["node"] in (source.node, target.node) and bool(ends & {*broken["routes"]})

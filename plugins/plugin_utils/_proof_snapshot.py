@@ -79,14 +79,20 @@ class Snapshot:
         return [row for row in self.table(part) if all(row.get(key) == value for key, value in wanted.items())]
 
     def about(self, link: str) -> dict[str, list[str]]:
-        """All that belongs to a link, comparable between two snapshots."""
+        """All that belongs to a link, comparable between two snapshots; what it learned by itself left out."""
         own = self.link(link)
+        info = {key: without_timers(value) for key, value in own.get("linkinfo", {}).items()}
         return {
-            "link": [str({key: own.get(key) for key in ("flags", "mtu", "address", "linkinfo")})],
+            "link": [str({**{key: own.get(key) for key in ("flags", "mtu", "address")}, "linkinfo": info})],
             "routes": sorted(str(row) for row in self.rows("routes", dev=link)),
             "neighbours": sorted(str(row) for row in self.rows("neighbours", dev=link)),
-            "fdb": sorted(str(row) for row in self.rows("fdb", ifname=link)),
+            "fdb": sorted(str(row) for row in self.rows("fdb", ifname=link) if row.get("state")),
         }
+
+
+def without_timers(value: t.Any) -> t.Any:
+    """What is told of a kind of link, without the time that a bridge's port has left in its state."""
+    return {k: v for k, v in value.items() if not k.endswith("_timer")} if isinstance(value, dict) else value
 
 
 def changes(before: Snapshot, after: Snapshot, link: str) -> list[str]:

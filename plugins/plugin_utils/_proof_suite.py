@@ -19,10 +19,11 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_between as between
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_carriers as carriers
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
-from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as proxy_asked
@@ -31,7 +32,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_asking import c
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, PLUGINS, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, Endpoint, Probe
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import Front, Service, fronts, services
@@ -183,13 +184,9 @@ class Lab:
         return outcomes
 
     def captures(self) -> list[tuple[Machine, str, str]]:
-        """A capture on the underlay interface of every node, or of every namespace with a tunnel, ready to be held."""
-        if self.tunnels:
-            host = self.machines[HOST]
-            return [
-                (dataclasses.replace(host, name=name), commands.capture(end.underlay, end.netns), commands.LISTENING)
-                for name, end in self.tunnels.items()
-            ]
+        """A capture on the underlay interface of every node, namespace with a tunnel, or host, ready to be held."""
+        if self.tunnels or "hosts" in self.topology:
+            return carriers.captures(self.topology, self.machines)
         interfaces = {name: underlay(node) for name, node in self.topology["nodes"].items()}
         return [(node, commands.capture(interfaces[node.name]), commands.LISTENING) for node in self.nodes]
 
@@ -200,27 +197,34 @@ class Lab:
 
     def carrier(self, machine: str) -> Tunnel | None:
         """What carries packets between a machine and others; None where they travel bare."""
-        if machine in self.tunnels:
-            return Tunnel(self.tunnels[machine].port)
+        if self.tunnels or "hosts" in self.topology:
+            return carriers.tunnel_at(self.topology, machine)
         cni = pod_network(self.topology)["cni"]
         return Tunnel(cni["port"], cni["backend"]) if "port" in cni else None
 
     def forget(self) -> None:
         """Let namespaces forget what they have learned and tracked, so that what is seen afterwards is of now."""
-        if "cluster" not in self.topology:
-            lines = [*tunnel.forget(self.topology), *nat.forget(self.topology)]
-            self.machines[HOST].run(" && ".join(lines) or "true")
+        lines = {} if "cluster" in self.topology else carriers.forgotten(self.topology)
+        on_all((self.machines[name] for name in lines), lambda machine: machine.run(lines[machine.name]))
 
-    def fdb(self, netns: str, selector: str) -> list[Data]:
-        """The FDB in a namespace of `br NAME` or `dev NAME`, as `bridge -j` prints it."""
-        return t.cast("list[Data]", json.loads(self.machines[HOST].run(f"bridge -n {netns} -j fdb show {selector}")))
+    def carrying(self, namespace: str) -> Machine:
+        """The machine that a namespace is on."""
+        return self.machines[carriers.carrier(self.topology, namespace)]
+
+    def fdb(self, machine: Machine, selector: str, netns: str = "") -> list[Data]:
+        """The FDB of `br NAME` or `dev NAME` on a machine or in a namespace there, as `bridge -j` prints it."""
+        return t.cast("list[Data]", json.loads(machine.run(f"bridge {netns and '-n'} {netns} -j fdb show {selector}")))
 
 
 def healthy_probes(lab: Lab) -> list[Probe]:
     """All probes of the lab as it is, what the captures need included."""
     probes: list[Probe] = []
     for name, check in lab.topology["checks"].items():
-        if check.get("mechanism") in MECHANISMS and lab.tunnels:
+        if check.get("mechanism") == between.MECHANISM:
+            probes += between.bare_samples(name, lab.topology)
+        elif "mtu" in check and not pod_network(lab.topology):
+            probes += between.mtu_probes(name, lab.topology, lab.endpoints["namespaces"])
+        elif check.get("mechanism") in MECHANISMS and lab.tunnels:
             probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
         elif check.get("mechanism") == "proxy":
             probes += proxy_asked.first_probes(lab.topology, name, lab.endpoints, lab.services)
@@ -237,7 +241,8 @@ def healthy_probes(lab: Lab) -> list[Probe]:
 
 def healthy(lab: Lab) -> Evidence:
     """Ask everything of the lab as it is, and capture on all nodes meanwhile."""
-    captured = any(check.get("mechanism") in MECHANISMS or "mtu" in check for check in lab.topology["checks"].values())
+    on_wire = {*MECHANISMS, between.MECHANISM}
+    captured = any(check.get("mechanism") in on_wire or "mtu" in check for check in lab.topology["checks"].values())
     with held_together(lab.servers()), held_together(lab.captures() if captured else []) as held:
         lab.forget()
         outcomes = lab.ask(healthy_probes(lab))

@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FLOOD
 from ansible_collections.reftopo.lab.plugins.module_utils._link_kind import given_options
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_frames import BROADCAST, flooded, misplaced, unseen
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import bare
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
@@ -28,7 +29,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import (
     at_both_ends,
 )
 
-BROADCAST = b"\xff" * 6
 PROTOCOLS = ("icmp", "tcp", "udp")
 
 
@@ -61,18 +61,19 @@ class Claim(t.NamedTuple):
         return "-".join(filter(None, (self.machine, self.key, self.peer, self.protocol)))
 
 
-def forget(topology: Data) -> list[str]:
+def forget(topology: Data) -> list[tuple[str, str]]:
     """Commands by which all that was learned is forgotten: neighbours, and what is in the FDB of a VXLAN link.
 
-    There are none where there is no tunnel. Else what was learned before would hide that a flood entry is missing, and
-    no broadcast would be seen. A VXLAN link that goes down keeps its permanent entries (vxlan_stop in
-    drivers/net/vxlan/vxlan_core.c).
+    Each has the name of its namespace before it. There are none where no frame is in a tunnel. Else what was learned
+    before would hide that a flood entry is missing, and no broadcast would be seen. A VXLAN link that goes down keeps
+    its permanent entries (vxlan_stop in drivers/net/vxlan/vxlan_core.c).
     """
     found = tunnels(topology).values()
-    machines = topology["namespaces"].values() if found else ()
+    machines = topology["namespaces"].items() if found or "hosts" in topology else ()
+    ups = [(one, state) for one in found for state in ("down", "up")]
     return [
-        *(f"ip -n {machine['netns']} neigh flush all" for machine in machines),
-        *(f"ip -n {one.netns} link set dev {one.device} {state}" for one in found for state in ("down", "up")),
+        *((name, f"ip -n {machine['netns']} neigh flush all") for name, machine in machines),
+        *((one.machine, f"ip -n {one.netns} link set dev {one.device} {state}") for one, state in ups),
     ]
 
 
@@ -80,10 +81,16 @@ def tunnels(topology: Data) -> dict[str, Tunnel]:
     """The VXLAN links of a topology's namespaces, by machine."""
     found = {}
     for name, machine in topology["namespaces"].items():
-        for device, link in topology["link_state"]["namespaces"][name]["links"].items():
+        for device, link in _links(topology, machine).items():
             if link.get("kind") == "vxlan":
                 found[name] = _tunnel(machine, device, link)
     return found
+
+
+def _links(topology: Data, machine: Data) -> Data:
+    """The links of a namespace, on whichever host it is."""
+    part = topology["hosts"][machine["host"]]["part"] if "host" in machine else topology
+    return t.cast("Data", part["link_state"]["namespaces"][machine["name"]]["links"])
 
 
 def _tunnel(machine: Data, device: str, link: Data) -> Tunnel:
@@ -141,16 +148,7 @@ def faults(claim: Claim, evidence: Evidence, fdb: list[Data]) -> list[str]:
 
 
 def learned_faults(claim: Claim, topology: Data, fdb: list[Data]) -> list[str]:
-    wanted, address = members(topology)[claim.peer], tunnels(topology)[claim.peer].address
-    rows = {row["mac"]: row for row in fdb if "dst" in row}
-    found = []
-    for member in wanted:
-        row = rows.get(member["mac"], {})
-        if row.get("dst") != address:
-            found.append(f"{member['mac']} of {member['name']} is at {row.get('dst', 'no endpoint')}, not at {address}")
-        elif row.get("state"):
-            found.append(f"the entry of {member['mac']} is {row['state']}, not learned")
-    return found
+    return misplaced(members(topology)[claim.peer], tunnels(topology)[claim.peer].address, fdb)
 
 
 def between(evidence: Evidence, machine: str, peer: str) -> list[Outcome]:
@@ -209,12 +207,7 @@ def flood_faults(machine: str, evidence: Evidence) -> list[str]:
     """Where the broadcasts of a machine's tunnel go: to all of the flood list, and to nothing else."""
     tunnel = tunnels(evidence.topology)[machine]
     sent = [p for p in evidence.captures[machine] if p.source == tunnel.address and p.frame[:6] == BROADCAST]
-    seen = {packet.destination for packet in sent}
-    if not sent:
-        return ["no broadcast left this machine while it was captured"]
-    return [f"none went to {address}" for address in sorted(tunnel.flood - seen)] + [
-        f"one went to {address}" for address in sorted(seen - tunnel.flood)
-    ]
+    return flooded(sent, tunnel.flood)
 
 
 def inside_faults(machine: str, evidence: Evidence) -> list[str]:
@@ -233,9 +226,5 @@ def local_faults(machine: str, evidence: Evidence) -> list[str]:
 def bare_faults(machine: str, evidence: Evidence) -> list[str]:
     """The capture's own control: probes between the machines' underlay addresses must be in it, outside of VXLAN."""
     sent = [o for o in evidence.outcomes if is_bare(o, evidence) and o.probe.source.name == machine]
-    missing = [
-        f"no bare packet of the probe to {o.probe.target.address}"
-        for o in sent
-        if not any(p.vni is None for p in with_key(evidence.captures[machine], o.probe.key))
-    ]
+    missing = unseen(sent, evidence.captures[machine])
     return missing if sent else ["no probe between the machines' underlay addresses was made"]

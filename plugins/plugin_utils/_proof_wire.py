@@ -24,6 +24,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import (
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, Tunnel, packets, with_key
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import OVERHEAD
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import mechanism, underlay, way
 
 
@@ -156,16 +157,24 @@ def stream_faults(stream: Stream, evidence: Evidence) -> list[str]:
     return [fault for outcome, pod in found for fault in outcome_faults(outcome, pod, evidence)]
 
 
+def captured_at(outcome: Outcome, topology: Data) -> tuple[str, str]:
+    """The nodes, or without pods the hosts, between which a probe's packets were captured."""
+    source, target = outcome.probe.source, outcome.probe.target
+    return (str(source.node), str(target.node)) if pod_network(topology) else (source.machine, target.machine)
+
+
 def frame(outcome: Outcome, topology: Data) -> int:
-    """The length in bytes that a packet of the pods' MTU has on the wire between two nodes."""
-    ends, cni = (str(outcome.probe.source.node), str(outcome.probe.target.node)), pod_network(topology)["cni"]
+    """The length in bytes that a packet of the path's MTU has on the wire between two nodes, or two hosts."""
+    if not pod_network(topology):
+        return int(outcome.probe.size or 0) + OVERHEAD
+    ends, cni = captured_at(outcome, topology), pod_network(topology)["cni"]
     return int(cni["mtu"]) + backend_of(cni, way(topology, *ends)).overhead
 
 
 def size_faults(outcome: Outcome, evidence: Evidence, mtu: int) -> list[str]:
     """A packet of exactly the path's MTU must have this length on the wire, in one piece, at both ends."""
     faults = []
-    for end in (str(outcome.probe.source.node), str(outcome.probe.target.node)):
+    for end in captured_at(outcome, evidence.topology):
         seen = with_key(evidence.captures[end], outcome.probe.key)
         faults += [] if seen else [f"{end}: no packet of the probe was captured"]
         wrong = [packet for packet in seen if packet.length != mtu or packet.fragment]

@@ -105,6 +105,8 @@ def _bridge(network: Data, pods: list[Data]) -> str:
 def _namespace(machine: Data, topology: Data) -> Machine:
     routers = {segment.get("router") for segment in topology["segments"].values()}
     kind = "router" if machine["name"] in routers else "namespace"
+    if "host" in machine:
+        kind = f"{kind if kind == 'router' else ''} on {machine['host']}".strip()
     return Machine(machine["name"], kind, [*machine["interfaces"].items()])
 
 
@@ -151,7 +153,12 @@ def _medium(segment: Data) -> str:
         return ", ".join(f"bridge {bridge} in {machine}" for machine, bridge in segment["bridges"].items())
     if segment["kind"] == "existing":
         return "existing network"
-    return "veth pair" if segment["kind"] == "veth" else f"bridge {segment['bridge']} {segment['gateway']}"
+    if segment["kind"] == "veth":
+        return "veth pair"
+    words = " ".join(filter(None, ("bridge", segment["bridge"], segment.get("gateway"))))
+    if "hosts" in segment:
+        words += f" on {', '.join(segment['hosts'])}"
+    return f"{words} · VXLAN, UDP {segment['port']}, VNI {segment['vni']}" if "tunnel" in segment else words
 
 
 def _links(place: Place, bars: dict[str, float]) -> t.Iterator[Shape]:

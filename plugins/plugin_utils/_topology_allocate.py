@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import HERE
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
     bridges,
@@ -27,10 +28,10 @@ FIRST = {"bridges": 1, "nodes": 11, "namespaces": 201}
 def gateway(segment: dict[str, t.Any], inside: t.Mapping[str, Interface]) -> str | None:
     """The host's own address on a segment's bridge: the first one unless the file names another.
 
-    A segment without a bridge on the host has none: a wire, a network that is there already, or one with bridges
-    `inside` of namespaces.
+    A segment without a bridge on the host has none: a wire, a network that is there already, one with bridges `inside`
+    of namespaces, or one that is on other hosts alone.
     """
-    if segment.get("kind") in ("existing", "veth") or inside:
+    if segment.get("kind") in ("existing", "veth") or inside or HERE not in segment.get("hosts", (HERE,)):
         return None
     return segment.get("gateway") or str(netaddr.IPNetwork(segment["cidr"])[1])
 

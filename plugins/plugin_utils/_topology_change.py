@@ -51,17 +51,24 @@ def link_state_problems(compiled: Data) -> t.Iterator[Problem]:
     """
     healthy, problems = _read(compiled["link_state"])
     yield from problems
+    for host in compiled.get("hosts", {}).values():
+        yield from _read(host["part"]["link_state"])[1] if "part" in host else ()
     for name, check in compiled["checks"].items() if healthy else ():
         if "change" in check.get("break", {}):
-            yield from _change_problems(f"checks.{name}.break.change", check["break"], healthy)
+            path = f"checks.{name}.break.change"
+            yield from _change_problems(path, check["break"], healthy, compiled["namespaces"])
 
 
-def _change_problems(path: str, broken: Data, healthy: State) -> t.Iterator[Problem]:
+def _change_problems(path: str, broken: Data, healthy: State, machines: Data) -> t.Iterator[Problem]:
     unknown = [key for key in broken["change"] if key not in PARTS]
     for key in unknown:
         yield Problem(f"{path}.{key}", "unknown key", f"use {', '.join(PARTS)}")
     if unknown:
         return
+    for name in broken["change"].get("namespaces") or {}:
+        if (host := machines.get(name, {}).get("host")) is not None:
+            what = f"{name} is on {host}, and a change is one of this machine's link state"
+            yield Problem(f"{path}.namespaces.{name}", what, "break what is here, or give host and segment")
     state, problems = _read(broken["link_state"], f"{path}.")
     yield from problems
     if state == healthy:

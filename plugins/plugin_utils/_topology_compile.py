@@ -20,9 +20,10 @@ from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import (
     DEFAULT_SCHEDULER,
     IPVS,
 )
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_dns import addressed
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import HERE
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
     bridges,
@@ -36,9 +37,15 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import
     link_name,
     mac_address,
     netns_name,
+    owner,
     port_name,
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_needs import existing_needs, needs
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_parts import (
+    add_parts,
+    compiled_hosts,
+    compiled_segment,
+)
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import addressed_peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import CONNECTION, EXISTING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import segment
@@ -72,7 +79,7 @@ def compile_topology(topology: Data) -> Data:
         "group": group_name(name),
         "description": topology["description"],
         "segments": {
-            key: _segment(name, key, segment, inside.get(key, {})) for key, segment in in_order(topology["segments"])
+            key: compiled_segment(topology, key, inside.get(key, {})) for key, dummy in in_order(topology["segments"])
         },
         **_machines(topology, inside),
     }
@@ -80,32 +87,24 @@ def compile_topology(topology: Data) -> Data:
         compiled["cluster"] = _cluster(topology["cluster"], compiled)
     if "pod_network" in topology:
         compiled["pod_network"] = _pod_network(topology["pod_network"], compiled)
+    if hosts := compiled_hosts(topology, compiled):
+        compiled["hosts"] = hosts
     state = link_state(compiled)
     compiled["checks"] = {key: _check(check, state, compiled) for key, check in topology["checks"].items()}
     compiled["link_state"] = state
     compiled["needs"] = needs(compiled)
+    add_parts(compiled)
     for node in compiled["nodes"].values():
         if node["provider"] == EXISTING:
             node["needs"] = existing_needs(compiled, node)
     return compiled
 
 
-def _segment(topology: str, name: str, segment: Data, inside: dict[str, Interface]) -> Data:
-    common = {key: segment[key] for key in ("kind", "cidr", "mtu", "router") if key in segment}
-    if inside:
-        return {**common, "bridges": {machine: bridge.name for machine, bridge in inside.items()}}
-    if segment["kind"] in (EXISTING, "veth"):
-        return common
-    return {**common, "bridge": link_name(topology, name), "gateway": gateway(segment, inside)}
-
-
 def _machines(topology: Data, inside: dict[str, dict[str, Interface]]) -> Data:
     """The nodes and the namespaces, each with its interfaces."""
     machines: Data = {
         "nodes": {key: _node(topology, key, node) for key, node in in_order(topology["nodes"])},
-        "namespaces": {
-            key: _namespace(topology["name"], key, given) for key, given in in_order(topology["namespaces"])
-        },
+        "namespaces": {key: _namespace(topology, key, given) for key, given in in_order(topology["namespaces"])},
     }
     addresses, joins = allocate(topology), routers(topology)
     for interface in interfaces(topology):
@@ -147,9 +146,14 @@ def _plug(topology: Data, interface: Interface, inside: dict[str, Interface]) ->
     return {"peer": link_name(topology["name"], interface.machine, interface.name)}
 
 
-def _namespace(topology: str, name: str, given: Data) -> Data:
+def _namespace(topology: Data, name: str, given: Data) -> Data:
     parts = {key: given[key] for key in PARTS if given.get(key)}
-    return {"name": name, "netns": netns_name(topology, name), **parts}
+    parts |= {"host": given["host"]} if given.get("host", HERE) != HERE else {}
+    return {
+        "name": name,
+        "netns": netns_name(owner(topology["name"], given.get("host") in topology["nodes"]), name),
+        **parts,
+    }
 
 
 def _node(topology: Data, name: str, node: Data) -> Data:

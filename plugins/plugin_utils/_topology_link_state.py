@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._link_entry import FLOOD
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import HERE
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_names import owner
 
 Data = dict[str, t.Any]
 
@@ -18,11 +21,13 @@ MAIN = ("main", "254")  # the routing table of the derived default route
 FORWARD = "net.ipv4.ip_forward"
 
 
-def link_state(compiled: Data) -> Data:
-    """All of the host's links and namespaces of a compiled topology, as that module wants them."""
-    machines = [*compiled["nodes"].values(), *compiled["namespaces"].values()]
-    on_host = {name: segment for name, segment in compiled["segments"].items() if "bridge" in segment}
-    links = dict(_bridge(name, segment) for name, segment in on_host.items())
+def link_state(compiled: Data, host: str = HERE) -> Data:
+    """All of a host's links and namespaces of a compiled topology, as that module wants them."""
+    machines = [one for one in (*compiled["nodes"].values(), *compiled["namespaces"].values()) if _on(one) == host]
+    segments = {name: one for name, one in compiled["segments"].items() if host in one.get("hosts", (HERE,))}
+    on_host = {name: segment for name, segment in segments.items() if "bridge" in segment}
+    links = dict(_bridge(name, segment, host) for name, segment in on_host.items())
+    links |= dict(_tunnel(name, one, host, compiled["hosts"]) for name, one in on_host.items() if "tunnel" in one)
     # A virtual machine has a kernel of its own: all of it that is here is the tap of each interface.
     namespaces = {machine["name"]: _namespace(machine, compiled) for machine in machines if "netns" in machine}
     for machine in machines:
@@ -34,11 +39,12 @@ def link_state(compiled: Data) -> Data:
                 bridge = compiled["segments"][interface["segment"]]["bridges"][interface["at"]]
                 ports = namespaces[interface["at"]]["links"]
                 ports[interface["peer"]] = _port(machine, name, interface, bridge)
-    for name, segment in compiled["segments"].items():
+    for name, segment in segments.items():
         if segment["kind"] == "veth":
             _join(namespaces, *_ends(machines, name))
     bodies = {name: _with_parts(body, compiled["namespaces"].get(name, {})) for name, body in namespaces.items()}
-    return {"owner": compiled["name"], "state": "overridden", "links": links, "routes": [], "namespaces": bodies}
+    name = owner(compiled["name"], host in compiled["nodes"])
+    return {"owner": name, "state": "overridden", "links": links, "routes": [], "namespaces": bodies}
 
 
 def _ends(machines: list[Data], segment: str) -> list[tuple[str, str]]:
@@ -59,10 +65,23 @@ def _join(namespaces: Data, one: tuple[str, str], other: tuple[str, str]) -> Non
     links[name] = {"kind": "veth", "mark": f"{machine}.{name}", "peer": peer, **links[name]}
 
 
-def _bridge(name: str, segment: Data) -> tuple[str, Data]:
+def _on(machine: Data) -> str:
+    return str(machine.get("host", HERE))
+
+
+def _bridge(name: str, segment: Data, host: str) -> tuple[str, Data]:
+    """A segment's bridge; of several, the one on this machine alone has an address, or there would be two of it."""
     prefix = segment["cidr"].rpartition("/")[2]
-    addresses = [f"{segment['gateway']}/{prefix}"]
+    addresses = [f"{segment['gateway']}/{prefix}"] if host == HERE else []
     return segment["bridge"], {"kind": "bridge", "mark": name, "mtu": segment["mtu"], "addresses": addresses}
+
+
+def _tunnel(name: str, segment: Data, host: str, hosts: Data) -> tuple[str, Data]:
+    """The port by which a segment's bridge reaches those on other hosts: to each goes what nobody has learned."""
+    others = [hosts[other]["address"] for other in segment["hosts"] if other != host]
+    ends = {"local": hosts[host]["address"], "fdb": [{"mac": FLOOD, "dst": address} for address in others]}
+    common = {"kind": "vxlan", "mark": f"{name}.between.hosts", "mtu": segment["mtu"], "master": segment["bridge"]}
+    return segment["tunnel"], {**common, "id": segment["vni"], "port": segment["port"], **ends}
 
 
 def _port(machine: Data, name: str, interface: Data, bridge: str) -> Data:

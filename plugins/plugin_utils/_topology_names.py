@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 
+FIRST_PORT = 61000  # the first behind net.ipv4.ip_local_port_range
 INTERFACE_NAME_MAX = 15  # characters of a link's name: the kernel's IFNAMSIZ less its final zero
 
 
@@ -25,9 +26,34 @@ def netns_name(topology: str, machine: str) -> str:
     return f"reftopo.{topology}.{machine}"
 
 
+def owner(topology: str, on_node: bool) -> str:
+    """In whose name links are made: the topology's, or of what a node carries one that no topology can have.
+
+    In a container the node's own links carry the topology's mark, and must not be taken for what is to go.
+    """
+    return f"{topology}_" if on_node else topology
+
+
 def link_name(*parts: str) -> str:
     """The name on the host of a bridge (topology, segment) or of a veth's host end (topology, machine, interface)."""
     return f"rt-{_digest(parts)[:8]}"
+
+
+def vni(topology: str, segment: str) -> int:
+    """The VXLAN network identifier by which hosts have a segment together: of the upper half (RFC 7348: 24 bits).
+
+    What people and network plugins choose by themselves is small.
+    """
+    return 1 << 23 | int(_digest((topology, segment))[:8], 16) % (1 << 23)
+
+
+def tunnel_port(topology: str) -> int:
+    """The UDP port of a topology's packets between hosts: above those that Linux gives to clients.
+
+    So it is neither 4789 (IANA's for VXLAN) nor 8472 (Linux' own before that), which network plugins use, and which may
+    be open or handled in ways of their own on the hosts' network.
+    """
+    return FIRST_PORT + int(_digest((topology, "hosts"))[:8], 16) % (65536 - FIRST_PORT)
 
 
 def port_name(machine: str, interface: str) -> str:

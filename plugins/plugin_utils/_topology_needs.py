@@ -19,14 +19,16 @@ Data = dict[str, t.Any]
 
 
 def needs(compiled: Data) -> list[str]:
-    """The kernel features that preflight must try on this host; what runs in virtual machines needs their kernel."""
-    features = {"netns", "veth"} if compiled["link_state"]["namespaces"] else set()
-    features |= {segment["kind"] for segment in compiled["segments"].values()} - {"existing"}
-    features |= {"tun" for node in compiled["nodes"].values() if node["provider"] == "vm"}  # a tap is tun's other mode
-    links = [link for body in compiled["link_state"]["namespaces"].values() for link in body["links"].values()]
+    """The kernel features that preflight must try on a host; what runs in virtual machines needs their kernel."""
+    state = compiled["link_state"]
+    features = {"netns", "veth"} if state["namespaces"] else set()
+    # A tap is tun's other mode.
+    features |= {link["kind"] for link in state["links"].values()} - {"tap"}
+    features |= {"tun" for node in compiled["nodes"].values() if node["provider"] == "vm"}
+    links = [link for body in state["namespaces"].values() for link in body["links"].values()]
     # What is not valid comes by here as well: link_state itself tells what is wrong with it.
     features |= {link["kind"] for link in links if isinstance(link, dict) and "kind" in link}
-    if any("nat" in namespace for namespace in compiled["namespaces"].values()):
+    if any("nat" in body for body in state["namespaces"].values()):
         features.add("nftables")
     here = [node for node in compiled["nodes"].values() if node["provider"] == "container"]
     return sorted(features.union(*(node_needs(compiled, node) for node in here)))

@@ -20,6 +20,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces i
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends import kind, outcomes, references
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_hosts import break_host_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_reflectors import break_reflector_problems
 
 Data = dict[str, t.Any]
@@ -32,6 +33,7 @@ def break_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem
     yield from _detach_problems(path, check, topology)
     yield from _mesh_problems(path, check, topology)
     yield from break_reflector_problems(path, check, topology)
+    yield from break_host_problems(path, check, topology)
 
 
 def _cut_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem]:

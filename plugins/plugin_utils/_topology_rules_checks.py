@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS, pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import stitched
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import MECHANISM as PEERING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import peering_problems
@@ -26,6 +27,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends i
     references,
     too_few_nodes,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_hosts import between_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ingress import INGRESS_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import balanced_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
@@ -37,7 +39,8 @@ SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespace
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
 # Mechanisms whose checks have rules of their own.
-OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, **INGRESS_RULES}
+OF_HOSTS = {"between-hosts": between_problems}
+OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, **INGRESS_RULES, **OF_HOSTS}
 ENFORCING = " or ".join(sorted(name for name, plugin in PLUGINS.items() if plugin.enforces))
 
 
@@ -169,7 +172,7 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     elif wanted in ("nat", "bridge", "pod", "etcd"):
         yield from _made_problems(path, wanted, topology)
     elif "cluster" not in topology and (wanted == "proxy" or not pod_network(topology)):
-        if wanted != "vxlan" or not _tunnels(topology):
+        if not {"vxlan": _tunnels, "exact": stitched}.get(wanted, lambda _topology: False)(topology):
             yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
     elif wanted != "proxy" and too_few_nodes(topology):
         yield Problem(path, "one node sends nothing over the wire", "add a node, or remove the check")

@@ -15,7 +15,7 @@ Data = dict[str, t.Any]
 
 # Ansible's own groups, and the endings that the inventory plugin gives to a topology's groups.
 ANSIBLE_GROUPS = {"all", "ungrouped"}
-GROUP_ENDINGS = ("-host", "-nodes", "-control-plane", "-workers", "-pods", "-existing")
+GROUP_ENDINGS = ("-host", "-nodes", "-control-plane", "-workers", "-pods", "-existing", "-hypervisors")
 RESERVED_MACHINES = {"host": "the machine that carries the topology has it", "localhost": "every machine has it"}
 RESERVED_INTERFACES = {"lo": "every network namespace has it", CNI_BRIDGE: "the bridge of a node's pods has it"}
 

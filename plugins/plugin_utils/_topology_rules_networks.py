@@ -9,6 +9,7 @@ import itertools
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import HERE
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import subnets
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
@@ -40,12 +41,12 @@ def network_problems(topology: Data, host: t.Sequence[Occupied]) -> t.Iterator[P
         except (netaddr.AddrFormatError, ValueError):
             yield Problem(path, f"{subnet!r} is not a network", "write an address, a slash and a prefix length")
     segments = in_order(topology.get("segments"))
-    elsewhere = {f"segments.{name}.cidr" for name, one in segments if (one or {}).get("kind") in ("existing", "veth")}
+    elsewhere = {f"segments.{name}.cidr" for name, one in segments if _elsewhere(one or {})}
     for path, network in networks.items():
         if network.ip != network.network:
             what = f"{network} has bits set behind the prefix"
             yield Problem(path, what, f"write {network.cidr} for the network or lengthen the prefix")
-        # No address of a wire is on this host, and it may well be in a network that is there already.
+        # No address of a wire is on this host, nor of what others carry, and it may well be in a network that is there.
         yield from _foreign_overlap(path, network, () if path in elsewhere else host)
     for (first, one), (second, other) in itertools.combinations(networks.items(), 2):
         if _overlap(one, other):
@@ -64,6 +65,11 @@ def _foreign_overlap(path: str, network: netaddr.IPNetwork, host: t.Sequence[Occ
         if _overlap(network, netaddr.IPNetwork(taken)):
             yield Problem(path, f"{network.cidr} overlaps {taken}, {use}", ANOTHER)
             return
+
+
+def _elsewhere(segment: Data) -> bool:
+    """Whether no address of a segment is on this host."""
+    return segment.get("kind") in ("existing", "veth") or HERE not in segment.get("hosts", (HERE,))
 
 
 def _overlap(one: netaddr.IPNetwork, other: netaddr.IPNetwork) -> bool:

@@ -12,6 +12,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change impor
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_compile import compile_topology
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_dns import dns_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_host import Occupied
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import settle
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_load import load
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_on_hosts import Hosts, on_hosts
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pod_problems
@@ -20,6 +21,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_provider imp
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_checks import check_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_cluster import cluster_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_existing import existing_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_hosts import host_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_interfaces import (
     interface_problems,
     segment_problems,
@@ -54,6 +56,7 @@ def validate(
     hosts = provider if isinstance(provider, Hosts) else None
     for node in (topology.get("nodes") or {}).values():
         (node or {}).setdefault("provider", CONTAINER if hosts else provider)
+    settle(topology)
     # The networks of hosts are not this machine's, or are because somebody made them for those hosts.
     problems += sorted([*mistakes, *_mistakes(topology, folder, [] if hosts else host)], key=_section)
     if hosts and not problems:
@@ -75,6 +78,7 @@ def _mistakes(topology: dict[str, t.Any], folder: str, host: t.Sequence[Occupied
         *segment_problems(topology),
         *interface_problems(topology),
         *existing_problems(topology),
+        *host_problems(topology),
         *pod_problems(topology),
         *cluster_problems(topology),
         *dns_problems(topology),

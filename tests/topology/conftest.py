@@ -20,6 +20,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_de
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_rules as ruled
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, claims
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_between import askers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf, following
@@ -72,6 +73,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     mechanisms = overlays if pod_network(topology) else []
     nodes = list(topology["nodes"])
     groups = plan.groups(topology)
+    inside = (*plan.names(topology, "pods"), *nodes) if pod_network(topology) else askers(topology)
     cases: dict[str, list[tuple[t.Any, ...]]] = {
         "reach": [group for group in groups if "break" not in checks[group[0]]],
         "controlled": [
@@ -90,12 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "policed": policy_claims(topology),
         "fronted": service_claims(topology),
         "named": dns_claims(topology),
-        "mtu": [
-            (name, source)
-            for name, check in checks.items()
-            if "mtu" in check
-            for source in (*plan.names(topology, "pods"), *plan.names(topology, "nodes"))
-        ],
+        "mtu": [(name, source) for name, check in checks.items() if "mtu" in check for source in inside],
     }
     for name in set(metafunc.fixturenames) & set(cases):
         metafunc.parametrize(name, cases[name], ids=["/".join(map(case_word, case)) for case in cases[name]])

@@ -8,6 +8,7 @@ import typing as t
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_hosts as hosts
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_nat as nat
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as served_proof
@@ -22,7 +23,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_bridge import f
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import CAPTURE_CLAIMS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Claim
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import capture_filter
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults, proxy_title
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_results import Promise, Results, Settle
@@ -36,7 +36,8 @@ Snapshots = dict[str, Snapshot]
 
 def tcpdump(evidence: wire.Evidence, node: str, what: str) -> str:
     """The command that shows the same to a person."""
-    return f"tcpdump -n -i {underlay(evidence.topology['nodes'][node])} {what}"
+    nodes = evidence.topology["nodes"]
+    return f"tcpdump -n -i {underlay(nodes[node]) if node in nodes else 'any'} {what}"
 
 
 def fail(faults: list[str]) -> None:
@@ -70,13 +71,14 @@ def test_node_state(claim: tuple[str, Claim], lab: Lab, snapshots: Snapshots, se
 
 def test_learned(learned: tuple[str, Learned], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = learned
-    faults = learned_faults(promised, lab.fdb(promised.netns, f"br {promised.bridge}"))
+    fdb = lab.fdb(lab.carrying(promised.machine), f"br {promised.bridge}", promised.netns)
+    faults = learned_faults(promised, fdb)
     settle(Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
 def test_translated(translated: tuple[str, nat.Claim], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = translated
-    faults = nat.faults(promised, lab.topology, lab.machines[HOST].run(promised.command))
+    faults = nat.faults(promised, lab.topology, lab.carrying(promised.machine).run(promised.command))
     settle(Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
@@ -113,8 +115,17 @@ def test_unheard(unheard: tuple[str, Claim], deafness: t.Callable[[str], deaf_pr
 def test_tunnel(tunnel: tuple[str, tunnels.Claim], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
     name, promised = tunnel
     end = tunnels.tunnels(lab.topology)[promised.machine]
-    fdb = lab.fdb(end.netns, f"dev {end.device}") if promised.key == "learned" else []
+    asked = promised.key == "learned"
+    fdb = lab.fdb(lab.carrying(promised.machine), f"dev {end.device}", end.netns) if asked else []
     faults = tunnels.faults(promised, healthy, fdb)
+    settle(Promise(name, promised.title, promised.machine, promised.command), faults)
+
+
+def test_joined(joined: tuple[str, hosts.Claim], lab: Lab, healthy: wire.Evidence, settle: Settle) -> None:
+    name, promised = joined
+    device = lab.topology["segments"].get(promised.segment, {}).get("tunnel")
+    fdb = lab.fdb(lab.machines[promised.machine], f"dev {device}") if promised.key == "learned" else []
+    faults = hosts.faults(promised, healthy, fdb)
     settle(Promise(name, promised.title, promised.machine, promised.command), faults)
 
 
@@ -139,7 +150,7 @@ def test_mtu(mtu: tuple[str, str], healthy: wire.Evidence, settle: Settle) -> No
     full = [o for o in exact if o.probe.expect == ("ok",)]
     frames = {outcome: wire.frame(outcome, healthy.topology) for outcome in full}
     faults = [fault for outcome in full for fault in wire.size_faults(outcome, healthy, frames[outcome])]
-    node, lengths = str(full[0].probe.source.node), sorted(set(frames.values()))
+    node, lengths = wire.captured_at(full[0], healthy.topology)[0], sorted(set(frames.values()))
     title = f"the largest packets of {source} fill frames of {' or '.join(map(str, lengths))} bytes, in one piece"
     settle(Promise(name, title, node, tcpdump(healthy, node, f"greater {lengths[0]}")), faults)
 

@@ -57,6 +57,23 @@ def test_routes_leave_out_what_never_conflicts():
     )
 
 
+def test_a_vxlan_link_keeps_its_numbers():
+    data = {"info_kind": "vxlan", "info_data": {"id": 42, "port": 4789, "ttl": 0}}
+    links = [{"ifname": "vxlan0", "mtu": 1450, "linkinfo": data}]
+    assert observe.parse_links("small", links) == {"vxlan0": Link("vxlan", "", 42, 4789, 1450)}
+
+
+def test_addresses_and_ports():
+    links = [{}, {"ifname": "eth0", "addr_info": [{"local": "192.0.2.2", "prefixlen": 24}, {}]}]
+    assert observe.parse_addresses(links) == {"192.0.2.2": "eth0"}
+    table = (
+        "   sl  local_address rem_address   st tx_queue\n"
+        "  123: 00000000:0044 00000000:0000 07 00000000\n"
+        "  456: 0100007F:F181 00000000:0000 07 00000000\n"
+    )
+    assert observe.parse_bound(table) == {68, 61825}
+
+
 def test_containers_keep_label_and_state():
     assert observe.parse_containers(CONTAINERS) == {
         "reftopo.small.w1": Machine("small", True),

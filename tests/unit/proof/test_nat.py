@@ -42,7 +42,7 @@ def test_a_claim_for_each_rule():
 
 
 def test_what_was_tracked_before_is_forgotten_where_there_are_rules():
-    assert nat.forget(TOPOLOGY) == ["ip netns exec reftopo.t.m1 conntrack -F"]
+    assert nat.forget(TOPOLOGY) == [("m1", "ip netns exec reftopo.t.m1 conntrack -F")]
 
 
 def test_connections_are_read_with_and_without_the_family():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
@@ -62,3 +63,8 @@ def inventory(root, tmp_path):
         return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=root)
 
     return run
+
+
+@pytest.fixture
+def listed(inventory):
+    return lambda **files: json.loads(inventory("--list", **files).stdout)

@@ -31,7 +31,19 @@ def test_examples_are_valid(page):
 
 @pytest.mark.parametrize(
     "name",
-    ["topology", "segment", "node", "namespace", "cluster", "loadBalancer", "ingress", "podNetwork", "cni", "check"],
+    [
+        "topology",
+        "segment",
+        "host",
+        "node",
+        "namespace",
+        "cluster",
+        "loadBalancer",
+        "ingress",
+        "podNetwork",
+        "cni",
+        "check",
+    ],
 )
 def test_every_key_and_default_is_told(page, definitions, name):
     for key, part in definitions[name]["properties"].items():

@@ -55,15 +55,10 @@ nodes:
 """
 
 
-@pytest.fixture
-def listed(inventory):
-    return lambda **files: json.loads(inventory("--list", **files).stdout)
-
-
 def test_groups_and_hosts(listed):
     data = listed(t_pair=VALID)
     members = {name: {*group.get("children", []), *group.get("hosts", [])} for name, group in data.items()}
-    assert members["t_pair"] == {"t_pair_host", "t_pair_nodes", "t_pair_existing"}
+    assert members["t_pair"] == {"t_pair_host", "t_pair_nodes", "t_pair_existing", "t_pair_hypervisors"}
     assert members["t_pair_host"] == {"host.t-pair"}
     assert members["t_pair_nodes"] == {"t_pair_control_plane", "t_pair_workers", "t_pair_pods"}
     assert members["t_pair_control_plane"] == {"n1.t-pair"}

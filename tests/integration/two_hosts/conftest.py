@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two machines that SSH reaches, nodes of a topology of their own, and a topology that is on them and on this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+MACHINES, TOPOLOGY = "t-machines", "t-wide"
+ADDRESSES = {"host": "172.31.200.1", "h1": "172.31.200.11", "h2": "172.31.200.12"}
+# What a host has: links, namespaces, and the paths of all files but those of running programs, logs and Ansible.
+STATE = """\
+ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'; ip -o address | sed 's/^[0-9]*: //'
+ip route show table all; ip rule; ip netns; nft list ruleset
+find / -xdev | grep -Ev '^/(proc|sys|run|tmp|var/log|var/lib/systemd|root/\\.ansible)/'"""
+NAMESPACES = {"a1": "h1", "a2": "h1", "b1": "h2", "b2": "h2", "c1": "", "c2": ""}
+
+
+class Hosts:
+    """The machines, and the inventory of both topologies; `folder` holds it and their state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = folder / "state" / MACHINES
+        wire = {"wire": {"cidr": "172.31.200.0/24"}}
+        self._write(MACHINES, segments=wire, nodes={name: {"segment": "wire"} for name in ("h1", "h2")})
+        key = {"ansible_ssh_private_key_file": str(self.keys / "id_ed25519")}
+        hosts = {name: {"address": one, **({} if name == "host" else key)} for name, one in ADDRESSES.items()}
+        self._write(
+            TOPOLOGY,
+            segments={"lan": {"cidr": "172.31.201.0/24"}},
+            hosts=hosts,
+            namespaces={name: {"segment": "lan", **({"host": on} if on else {})} for name, on in NAMESPACES.items()},
+            checks={
+                "all-pairs": {"from": "namespaces", "to": "namespaces"},
+                "between-hosts-by-vxlan": {"mechanism": "between-hosts"},
+                "path-mtu-is-exact": {"mtu": "exact"},
+                **{f"without-the-way-of-{name}": _cut(name) for name in ("h2", "host")},
+            },
+        )
+        variables = folder / "inventories" / "group_vars" / "t_wide_hypervisors.yml"
+        variables.parent.mkdir()
+        options = f"-o UserKnownHostsFile={self.keys}/known_hosts -o IdentitiesOnly=yes"
+        variables.write_text(yaml.safe_dump({"ansible_ssh_common_args": options}))
+
+    def _write(self, name: str, **sections: object) -> None:
+        file = self.folder / "inventories" / name / "topology.yml"
+        file.parent.mkdir(parents=True)
+        given = {"name": name, "description": "Made by a test.", **sections}
+        file.write_text(yaml.safe_dump(given, sort_keys=False))
+
+    def play(self, book: str, topology: str = TOPOLOGY, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the collection's playbooks."""
+        environment = {**os.environ, "REFTOPO_STATE": str(self.folder / "state"), "ANSIBLE_NOCOLOR": "1"}
+        inventory = f"--inventory={self.folder / 'inventories'}"
+        argv = ["ansible-playbook", inventory, f"playbooks/{book}.yml", f"--extra-vars=topology={topology}", *words]
+        return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+
+    def ssh(self, host: str, words: str) -> str:
+        """Output of a shell's words on a host."""
+        settings = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={self.keys}/known_hosts")
+        options = [argument for setting in settings for argument in ("-o", setting)]
+        argv = ["ssh", "-F", "none", "-i", str(self.keys / "id_ed25519"), *options, f"root@{ADDRESSES[host]}", words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def state(self) -> dict[str, set[str]]:
+        """What each host has."""
+        return {host: set(self.ssh(host, STATE).splitlines()) for host in ("h1", "h2")}
+
+
+def _cut(host: str) -> dict[str, object]:
+    """A check that takes the way between a host and the others."""
+    ends = {"from": "namespaces", "to": "namespaces"}
+    return {**ends, "break": {"host": host, "segment": "lan"}, "expect": ["timeout", "unreachable"]}
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    """Machines that run; all of it goes at the end."""
+    made = Hosts(tmp_path)
+    up = made.play("nodes", MACHINES)
+    assert up.returncode == 0, up.stdout[-4000:]
+    yield made
+    for name in (TOPOLOGY, MACHINES):
+        made.play("destroy", name)
