@@ -62,7 +62,9 @@ nodes:
 def inventory(root, tmp_path):
     """Run ansible-inventory on folders of topologies; returns the finished process."""
 
-    def run(*words: str, path: str | None = None, **files: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: str, path: str | None = None, empty: tuple[str, ...] = (), **files: str
+    ) -> subprocess.CompletedProcess[str]:
         for name, text in files.items():
             folder = tmp_path / "inventories" / name.replace("_", "-")
             folder.mkdir(parents=True)
@@ -75,6 +77,7 @@ def inventory(root, tmp_path):
             "REFTOPO_STATE": str(tmp_path / "some state"),
             "ANSIBLE_NOCOLOR": "1",
             "COLUMNS": "500",
+            **dict.fromkeys(empty, ""),
         }
         command = [
             f"{pathlib.Path(sys.executable).parent}/ansible-inventory",
@@ -151,6 +154,14 @@ def test_variables_of_the_host(listed):
     assert variables["ansible_connection"] == "local"
     assert variables.get("ansible_become", False) == (os.geteuid() != 0)
     assert variables["reftopo_topology"]["link_state"]["owner"] == "t-pair"
+
+
+def test_an_empty_variable_counts_as_not_set(inventory, tmp_path):
+    done = inventory("--list", empty=("REFTOPO_PROVIDER", "REFTOPO_STATE", "REFTOPO_CACHE"), t_pair=VALID)
+    node = json.loads(done.stdout)["_meta"]["hostvars"]["n1.t-pair"]
+    assert node["reftopo_node"]["provider"] == "container"
+    assert node["reftopo_state_dir"] == f"{tmp_path}/.local/state/reftopo/t-pair"
+    assert node["reftopo_cache_dir"] == f"{tmp_path}/.cache/reftopo"
 
 
 def test_an_invalid_file_leaves_the_others_usable(inventory):
