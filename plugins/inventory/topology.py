@@ -28,6 +28,7 @@ description:
     trial. C(provider_why) of the compiled node tells what came of it.
   - What C(ip address) and C(ip route) tell of this machine is compared with the topology's networks. Links and
     routes of topologies that are up do not count.
+  - An environment variable that is empty counts as not set.
 requirements:
   - netaddr
   - jsonschema
@@ -150,6 +151,7 @@ class InventoryModule(BaseInventoryPlugin):
         super().parse(inventory, loader, path, cache)
         if MISSING:
             raise AnsibleParserError(f"reftopo.lab.topology needs netaddr and jsonschema: {MISSING}") from MISSING
+        _forget_empty()
         self.set_options()
         file = pathlib.Path(path).absolute()
         folder = file.parent.name
@@ -158,8 +160,7 @@ class InventoryModule(BaseInventoryPlugin):
         if problems:
             self._add_invalid(folder, problems)
             return
-        if topology.get("left_out"):
-            left_out = ", ".join(topology["left_out"])
+        if left_out := ", ".join(topology.get("left_out", ())):
             self.display.warning(f"topology {folder} is on hosts that are there already, without {left_out}")
         self._add_valid(compile_topology(topology))
 
@@ -234,6 +235,12 @@ class InventoryModule(BaseInventoryPlugin):
     def _folders(self, name: str) -> dict[str, str]:
         state = os.path.join(self.get_option("state_root"), name)
         return {"reftopo_state_dir": state, "reftopo_cache_dir": self.get_option("cache_dir")}
+
+
+def _forget_empty() -> None:
+    """A variable of ours that the environment has as nothing is taken for not set, as roles and ./lab take it."""
+    for name in [name for name, value in os.environ.items() if name.startswith("REFTOPO_") and not value]:
+        del os.environ[name]
 
 
 def _ending(node: dict[str, t.Any]) -> str:

@@ -14,6 +14,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
     pod_network,
     tables_of,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_addresses import addresses
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_machines import machines, names_of
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import members
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
@@ -50,7 +51,8 @@ def checks(facts: Facts, topology: Data) -> list[Check]:
     lines += [*commands(facts, topology), *capabilities(facts, topology)]
     if topology["nodes"]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
-    lines += [*links(facts, topology), *machines(facts, topology), *members(facts, topology)]
+    lines += [*links(facts, topology), *addresses(facts.wires, topology), *machines(facts, topology)]
+    lines += members(facts, topology)
     return [*lines, *underlay(facts, topology), *subnets(facts, topology)]
 
 

@@ -39,13 +39,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Link:
-    """A link of the host: its kind ("" for a device of its own) and the topology whose mark it carries, if any."""
+    """A link of the host: its kind ("" for a device of its own), the topology whose mark it carries, if any, and the
+    bridge whose port it is, if any.
+    """
 
     kind: str = ""
     owner: str = ""
     vni: int = 0  # of a vxlan, as the UDP port that it takes packets at
     port: int = 0
     mtu: int = 0
+    master: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,25 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class Stranger:
+    """Who answers for an address of the topology and is none of its machines: MAC address, and port of the bridge."""
+
+    address: str
+    mac: str
+    port: str
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A bridge of the topology that is there already: ports that are not its own, and who has its addresses there."""
+
+    bridge: str
+    foreign: tuple[str, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+    down: bool = False  # nobody could be asked
+
+
+@dataclass(frozen=True)
 class Facts:
     """A machine as it is, before anything is done to it. Sizes are bytes."""
 
@@ -71,6 +93,7 @@ class Facts:
     versions: t.Mapping[str, str] = field(default_factory=dict)  # of the commands that are there
     installable: bool = False  # whether packages can be installed the way the role host does
     links: t.Mapping[str, Link] = field(default_factory=dict)
+    wires: t.Mapping[str, Wire] = field(default_factory=dict)  # by segment
     routes: tuple[tuple[str, str], ...] = ()  # (network, device), addresses of the host included
     addresses: t.Mapping[str, str] = field(default_factory=dict)  # IPv4, each with its link
     bound: frozenset[int] = frozenset()  # UDP ports that somebody has a socket at, a VXLAN link included

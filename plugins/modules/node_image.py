@@ -14,9 +14,10 @@ description:
     imports the artifacts' container images into a ready C(/var/lib/containerd).
   - The image is cached by a key of everything it is made of. The packages are cached apart, so that new artifacts do
     not need them again.
+  - Artifacts whose digests are not those of their C(manifest.json) are refused.
   - Package versions are no part of the key; remove C(node-images) from the cache for newer ones.
-  - Must run as root, on the machine that holds the cache. Two runs at once wait for each other; an interrupted one
-    leaves a folder C(*.partial) that the next one removes.
+  - Must run as root, on the machine that holds the cache. Two runs at once wait for each other; one that is
+    killed leaves a folder C(*.partial) that the next one removes.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - reftopo.lab.attributes
@@ -88,6 +89,7 @@ commands:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._disk_full import explained
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image import (
     NO_ARTIFACTS,
     Recipe,
@@ -138,7 +140,7 @@ def main() -> None:
         if changed and not module.check_mode:
             changed = builder.build()
     except (NodeError, OSError) as error:
-        module.fail_json(msg=str(error), commands=runner.commands)
+        module.fail_json(msg=explained(error, module.params["cache"]), commands=runner.commands)
     diff = {"before": "", "after": f"{builder.path}\n"} if changed else {}
     module.exit_json(changed=changed, path=builder.path, key=recipe.key(), commands=runner.commands, diff=diff)
 

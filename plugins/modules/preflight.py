@@ -14,6 +14,8 @@ description:
   - Looks for exactly what the compiled topology needs, and fails with every problem at once, each with its fix.
   - Kernel features are tried, in a network and mount namespace that ends with the trial. Nothing else is touched; the
     kernel may load a module of its own that a trial is the first to use.
+  - Where a bridge of the topology is there already and something else is plugged in there, whether that has one of the
+    topology's addresses is asked by ARP (RFC 5227).
   - Warns of what the topology has chosen that is retired upstream.
   - What cannot be known before the role C(host) has installed a package is reported as C(later), not as good.
 extends_documentation_fragment:
@@ -148,7 +150,7 @@ def main() -> None:
     record = Path(params["state_dir"], RECORD) if params["state_dir"] else None
     try:
         if topology:
-            facts = observe(module.run_command, params["name"], topology["needs"], Path(params["cache_dir"]), record)
+            facts = observe(module.run_command, topology, Path(params["cache_dir"]), record)
             lines += checks(facts, topology)
             leaving = gone(facts, topology)
     except PreflightError as error:

@@ -141,10 +141,17 @@ def test_an_interrupted_build_is_resumed(machine: Machine, tmp_path: Path, fails
     with pytest.raises(NodeError, match="interrupted"):
         image.build()
     assert not image.complete()
-    leftovers = [path.name for path in Path(image.cache.images).glob("*.partial")]
+    assert not list(Path(image.cache.images).glob("*.partial"))
     machine.fails, machine.ran = "", []
     assert image.build()
-    assert machine.ran == ["rm"] * len(leftovers) + again + IMAGE
+    assert machine.ran == again + IMAGE
+
+
+def test_what_a_killed_run_left_is_removed_first(machine: Machine, tmp_path: Path) -> None:
+    image = builder(machine, tmp_path)
+    Path(f"{image.path}.partial").mkdir(parents=True)
+    assert image.build()
+    assert machine.ran == ["rm", "apt-get", "apt-config", "mmdebstrap", *IMAGE]
 
 
 def test_an_image_that_was_not_imported_is_an_error(machine: Machine, tmp_path: Path) -> None:
@@ -155,6 +162,17 @@ def test_an_image_that_was_not_imported_is_an_error(machine: Machine, tmp_path: 
     golden = Path(__file__).parent / "golden/image_not_imported.txt"
     assert f"{error.value}\n" == golden.read_text()
     assert not image.complete()
+
+
+def test_damaged_artifacts_are_refused_before_anything_is_copied(machine: Machine, tmp_path: Path) -> None:
+    """Which texts there are: tests/unit/artifacts/test_damage.py."""
+    (tmp_path / "kubelet").write_text("damaged")
+    manifest = {**RECIPE.manifest, "binaries": {"kubelet": {"path": "kubelet", "sha256": "0", "destination": "/k"}}}
+    image = builder(machine, tmp_path, dataclasses.replace(RECIPE, artifacts=str(tmp_path), manifest=manifest))
+    with pytest.raises(NodeError, match="kubelet: damaged"):
+        image.build()
+    assert machine.ran == ["apt-get", "apt-config", "mmdebstrap"]
+    assert [path.name for path in Path(image.cache.images).iterdir() if path.name != "lock"] == [Path(image.base).name]
 
 
 def test_progress_is_one_line(machine: Machine, tmp_path: Path) -> None:
