@@ -54,7 +54,7 @@ def present(params: t.Mapping[str, t.Any], runner: Runner, check_mode: bool) -> 
     if not image.initrd:
         raise NodeError(f"image: {image.path} is no image of virtual machines. Run the role reftopo.lab.vm_image.")
     box = Box(params["cache"], image, accelerator(runner, image))
-    starts = [] if libvirt.answers(runner) else [START]
+    starts = [START] if libvirt.silence(runner) else []
     if not check_mode:
         _start_daemon(runner)
     observed = _observe(box, runner)
@@ -112,7 +112,7 @@ def _holds(box: Box) -> bool:
 def _pool(runner: Runner) -> Observed:
     """Of the pool: a definition is a file. What is active the daemon knows alone, with which the pool starts."""
     defined = os.path.exists(POOL_FILE)
-    active = MARK in runner.read([*VIRSH, "pool-list", "--name"]).split() if libvirt.answers(runner) else defined
+    active = defined if libvirt.silence(runner) else MARK in runner.read([*VIRSH, "pool-list", "--name"]).split()
     return Observed(defined=defined, active=active)
 
 
@@ -130,7 +130,7 @@ def _stop_daemon(runner: Runner) -> None:
     os.remove(libvirt.FOR_VAGRANT)
     if not definitions():
         libvirt.stop()
-    if not libvirt.answers(runner):
+    if libvirt.silence(runner):
         commands = removal(_ruleset(runner), json.loads(before), chains=CHAINS, own=())
         if commands:
             runner.change(["nft", "-f", "-"], data="\n".join(commands))
