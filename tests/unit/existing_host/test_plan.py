@@ -15,7 +15,6 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import 
     plan_present,
     record_of,
 )
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import ExistingError, load_record
 from existing_names import CONFIG, PAUSE, PROGRAM, PROXY, UNIT
 
 RECORD = "record /var/lib/reftopo/existing.json"
@@ -246,14 +245,3 @@ def test_an_interrupted_removal_goes_on(node):
         rules=(),
     )
     assert taken_back(half) == ["forget /var/lib/reftopo/existing.json"]
-
-
-def test_the_record_is_read_as_it_was_written(record):
-    assert load_record(record.dump()) == record
-    assert load_record(None) is None
-
-
-@pytest.mark.parametrize("text", ["", "{}", '{"owner": "office", "before": {}}', "[]"])
-def test_a_record_that_is_none_is_refused(text):
-    with pytest.raises(ExistingError, match="is no record of this module"):
-        load_record(text)
