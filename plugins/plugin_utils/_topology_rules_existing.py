@@ -96,6 +96,8 @@ def _cluster(cluster: Data) -> t.Iterator[Problem]:
     # What is no backend of the plugin's at all is told elsewhere.
     if supported and cni.get("backend") in PLUGINS[cni["name"]].backends and cni["backend"] not in supported:
         yield _unsupported("cluster.cni.backend", cni["backend"], " or ".join(supported))
+    if cni.get("datastore") == "etcd":
+        yield _unsupported("cluster.cni.datastore", "etcd", "kubernetes")
     if cluster.get("proxy_mode") not in (None, SUPPORTED_MODE):
         yield _unsupported("cluster.proxy_mode", cluster["proxy_mode"], SUPPORTED_MODE)
 
