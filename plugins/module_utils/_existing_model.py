@@ -15,7 +15,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
 
 UNITS = "/etc/systemd/system"
 CONTAINERD = "containerd.service"
-# Wholly of containerd, the kubelet, kubeadm, flannel and the CNI plugins: a host that becomes a node has nothing in
+# Wholly of containerd, the kubelet, kubeadm, flannel, Calico and CNI plugins: a host that becomes a node has nothing in
 # them, and all of them go.
 FOLDERS = (
     "/etc/cni",
@@ -23,17 +23,21 @@ FOLDERS = (
     "/etc/kubernetes",
     "/opt/cni",
     "/opt/containerd",
+    "/run/calico",
     "/run/containerd",
     "/run/flannel",
     "/run/kubernetes",
     "/run/node-setup",
+    "/run/nodeagent",
     "/run/nri",
     "/usr/libexec/kubernetes",
     "/usr/local/lib/reftopo",
+    "/var/lib/calico",
     "/var/lib/cni",
     "/var/lib/containerd",
     "/var/lib/etcd",
     "/var/lib/kubelet",
+    "/var/log/calico",
     "/var/log/containers",
     "/var/log/pods",
 )
@@ -85,7 +89,7 @@ class Desired:
         images: archives by the image's name.
         packages: names of Debian packages.
         units: to be enabled; containerd among them is started, too.
-        links: names of links that the network plugin makes.
+        links: names, or patterns of a shell, of links that the network plugin makes.
         interface: name, address (with prefix length) and mtu of the one by which it reaches the others.
         networks: of pods and services, by their place in the topology's file.
         ports: of TCP and UDP that its programs listen at, by protocol.
@@ -158,6 +162,7 @@ class Observed:
         links: names.
         pods: control groups of pods.
         rules: commands of nft(8) that take away what was not there before, see ``_existing_rules``.
+        routes: those that BIRD and Felix left, see ``_existing_traces``.
         facts: what only the checks look at.
     """
 
@@ -176,4 +181,5 @@ class Observed:
     links: frozenset[str] = frozenset()
     pods: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     facts: Facts = field(default_factory=Facts)

@@ -15,7 +15,8 @@ import time
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_libvirt as libvirt
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_rules import removal, tables
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import Before
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_rules import chains, removal, tables
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
 from ansible_collections.reftopo.lab.plugins.module_utils._node_apply import apply_step
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
@@ -35,7 +36,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._vm_plan import LOGS, 
 
 # libvirt's rules for its networks are in chains that it makes with the first network and keeps. Where its daemon was
 # started here, they go with it.
-CHAINS = "LIBVIRT_"
+CHAINS = ("LIBVIRT_",)
 START = "start libvirt's daemons"
 RULESET = ["nft", "-j", "list", "ruleset"]
 # What libvirt leaves of a network or a machine that is gone.
@@ -118,7 +119,8 @@ def _pool(runner: Runner) -> Observed:
 
 def _start_daemon(runner: Runner) -> None:
     if not os.path.isdir(libvirt.SYSTEMD) and not os.path.exists(libvirt.FOR_VAGRANT):
-        write_whole(libvirt.FOR_VAGRANT, json.dumps(tables(_ruleset(runner))))
+        ruleset = _ruleset(runner)
+        write_whole(libvirt.FOR_VAGRANT, json.dumps({"tables": tables(ruleset), "chains": chains(ruleset)}))
     libvirt.ensure(runner)
 
 
@@ -131,7 +133,7 @@ def _stop_daemon(runner: Runner) -> None:
     if not definitions():
         libvirt.stop()
     if libvirt.silence(runner):
-        commands = removal(_ruleset(runner), json.loads(before), chains=CHAINS, own=())
+        commands = removal(_ruleset(runner), Before(**json.loads(before)), begin=CHAINS, own=())
         if commands:
             runner.change(["nft", "-f", "-"], data="\n".join(commands))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_bridge as bridge
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_datastore as datastore
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_hosts as hosts
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress as ingress
@@ -35,4 +36,5 @@ MECHANISM_CLAIMS: tuple[tuple[str, str, t.Callable[[Data], t.Sequence[t.Any]]], 
     ("followed", "ingress-nginx", nginx.claims),
     ("peered", "peering", peering.claims),
     ("joined", "between-hosts", hosts.claims),
+    ("stored", "datastore", datastore.claims),
 )

@@ -1,10 +1,9 @@
 # Copyright: the reftopo.lab maintainers
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of the suite against a running topology: what is asked, captured and broken, and when.
+"""A running topology as the suite has it: its machines, what they say, what is asked of them and captured.
 
-This plugin util is PRIVATE to the collection. All probes of the healthy lab run at once while the wire is captured, so
-that reachability, encapsulation and MTU are shown by the very same packets.
+This plugin util is PRIVATE to the collection.
 """
 
 from __future__ import annotations
@@ -19,26 +18,25 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
-from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_between as between
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_calico_etcd as calico_etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_carriers as carriers
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_pod as pod_proof
-from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as proxy_asked
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_tunnel as tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_asking import call_agent
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, PLUGINS, peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import PLUGINS, peers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_claim import Peer
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, held_together, on_all
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, on_all
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data, Endpoint, Probe
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy_rules import View
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_services import Front, Service, fronts, services
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import COMMAND, Snapshot
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import judge
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, Outcome, capture_packets
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Outcome
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
@@ -86,9 +84,13 @@ class Lab:
         return self.peers_now()
 
     def peers_now(self) -> dict[str, Peer]:
-        """The same as the cluster's API has them now."""
-        resources = PLUGINS[self.topology["cluster"]["cni"]["name"]].RESOURCES
-        return peers(json.loads(self.kubectl(f"get {resources} --all-namespaces -o json"))["items"], self.topology)
+        """The same as the cluster's API has them now, or Calico's own etcd."""
+        cni = self.topology["cluster"]["cni"]
+        resources = (calico_etcd if "endpoint" in cni else PLUGINS[cni["name"]]).RESOURCES
+        items = json.loads(self.kubectl(f"get {resources} --all-namespaces -o json"))["items"]
+        if "endpoint" in cni:
+            items = calico_etcd.objects(self.control_plane.run(calico_etcd.read_command(cni["endpoint"])), items)
+        return peers(items, self.topology)
 
     @functools.cached_property
     def records(self) -> etcd.Records:
@@ -214,37 +216,3 @@ class Lab:
     def fdb(self, machine: Machine, selector: str, netns: str = "") -> list[Data]:
         """The FDB of `br NAME` or `dev NAME` on a machine or in a namespace there, as `bridge -j` prints it."""
         return t.cast("list[Data]", json.loads(machine.run(f"bridge {netns and '-n'} {netns} -j fdb show {selector}")))
-
-
-def healthy_probes(lab: Lab) -> list[Probe]:
-    """All probes of the lab as it is, what the captures need included."""
-    probes: list[Probe] = []
-    for name, check in lab.topology["checks"].items():
-        if check.get("mechanism") == between.MECHANISM:
-            probes += between.bare_samples(name, lab.topology)
-        elif "mtu" in check and not pod_network(lab.topology):
-            probes += between.mtu_probes(name, lab.topology, lab.endpoints["namespaces"])
-        elif check.get("mechanism") in MECHANISMS and lab.tunnels:
-            probes += tunnel.bare_samples(name, lab.topology, lab.endpoints)
-        elif check.get("mechanism") == "proxy":
-            probes += proxy_asked.first_probes(lab.topology, name, lab.endpoints, lab.services)
-        elif check.get("mechanism") == "pod":
-            probes += pod_proof.samples(name, lab.topology, lab.pods)
-        elif check.get("mechanism") in MECHANISMS:
-            probes += plan.service_samples(name, lab.endpoints) + plan.bare_samples(name, lab.endpoints)
-        elif "mtu" in check:
-            probes += plan.mtu_probes(lab.topology, name, lab.endpoints)
-        elif "from" in check and "break" not in check:
-            probes += plan.reach_probes(lab.topology, name, lab.endpoints)
-    return probes
-
-
-def healthy(lab: Lab) -> Evidence:
-    """Ask everything of the lab as it is, and capture on all nodes meanwhile."""
-    on_wire = {*MECHANISMS, between.MECHANISM}
-    captured = any(check.get("mechanism") in on_wire or "mtu" in check for check in lab.topology["checks"].values())
-    with held_together(lab.servers()), held_together(lab.captures() if captured else []) as held:
-        lab.forget()
-        outcomes = lab.ask(healthy_probes(lab))
-    captures = {one.name: capture_packets(one.name, one.output, one.log, lab.carrier(one.name)) for one in held}
-    return Evidence(lab.topology, lab.endpoints.get("pods", []), outcomes, captures)

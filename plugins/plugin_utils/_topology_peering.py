@@ -17,7 +17,6 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem impo
 
 Data = dict[str, t.Any]
 
-MECHANISM = "peering"  # of checks
 # AS numbers that no speaker may have: the one that stands for those of four bytes (RFC 6793 section 9), and the last of
 # two bytes and of four (RFC 7300). 0 (RFC 7607) is less than the schema's least.
 AS_RESERVED = {23456: "AS_TRANS (RFC 6793)", 65535: "reserved (RFC 7300)", 4294967295: "reserved (RFC 7300)"}
@@ -69,3 +68,6 @@ def peering_problems(path: str, topology: Data) -> t.Iterator[Problem]:
 def addressed_peers(peers: Data, namespaces: Data) -> Data:
     """cni.peers with the address of each, in the order of their names."""
     return {name: {**peer, "address": namespaces[name]["address"]} for name, peer in in_order(peers)}
+
+
+PEERING_RULES = {"peering": peering_problems}  # of checks, by their mechanism

@@ -12,10 +12,10 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS, pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_datastore import DATASTORE_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import stitched
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import MECHANISM as PEERING
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import peering_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import PEERING_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_breaks import break_problems
@@ -27,9 +27,9 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ends i
     references,
     too_few_nodes,
 )
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_hosts import between_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_hosts import HOSTS_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_ingress import INGRESS_RULES
-from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import balanced_problems
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_rules_load_balancer import LOAD_BALANCER_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import DIRECT, mechanism
 
 Data = dict[str, t.Any]
@@ -39,8 +39,7 @@ SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespace
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
 # Mechanisms whose checks have rules of their own.
-OF_HOSTS = {"between-hosts": between_problems}
-OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, **INGRESS_RULES, **OF_HOSTS}
+OWN_RULES = {**DATASTORE_RULES, **HOSTS_RULES, **INGRESS_RULES, **LOAD_BALANCER_RULES, **PEERING_RULES}
 ENFORCING = " or ".join(sorted(name for name, plugin in PLUGINS.items() if plugin.enforces))
 
 

@@ -197,3 +197,6 @@ def break_host_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if "ok" in outcomes(check.get("expect", "ok")):
         what = "the host is cut off from the others, so they cannot be ok"
         yield Problem(f"{path}.expect", what, "name what they see: timeout or unreachable")
+
+
+HOSTS_RULES = {"between-hosts": between_problems}  # of checks, by their mechanism

@@ -98,3 +98,6 @@ def balanced_problems(path: str, topology: Data) -> t.Iterator[Problem]:
     if size and not least <= size <= LARGEST:
         what = f"{cluster['load_balancer']['pool']} has {size} addresses, and the check uses all of them up"
         yield Problem(path, what, f"use a pool of {least} to {LARGEST} addresses")
+
+
+LOAD_BALANCER_RULES = {"load-balancer": balanced_problems}  # of checks, by their mechanism

@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_healthy as as_it_is
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_plan as plan
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_asked as served
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_deaf as unheard
@@ -22,7 +23,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_between import askers
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import all_macs, connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf, following
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns import claims as dns_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_mechanisms import MECHANISM_CLAIMS
@@ -178,7 +179,7 @@ def settle(results: Results) -> t.Callable[..., None]:
 @pytest.fixture(scope="session")
 def lab(pytestconfig: pytest.Config, results: Results) -> t.Iterator[suite.Lab]:
     with connected(pytestconfig.stash[HOSTS]) as machines:
-        lab = suite.Lab(results.topology, machines)
+        lab = suite.Lab(all_macs(results.topology, machines), machines)
         results.versions = versions(lab.objects)
         results.endpoints = endpoint_entries(lab.endpoints)
         yield lab
@@ -187,7 +188,7 @@ def lab(pytestconfig: pytest.Config, results: Results) -> t.Iterator[suite.Lab]:
 @pytest.fixture(scope="session")
 def healthy(lab: suite.Lab, results: Results) -> Evidence:
     """Everything asked of the lab as it is, and captured."""
-    evidence = results.once("{}", lambda _phase: suite.healthy(lab))("probes and captures")
+    evidence = results.once("{}", lambda _phase: as_it_is.healthy(lab))("probes and captures")
     reached = [o.record for o in evidence.outcomes if "mechanism" not in results.topology["checks"][o.probe.check]]
     results.probes.extend(reached)
     return evidence

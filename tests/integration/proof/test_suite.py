@@ -17,6 +17,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_wire as 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claim_faults, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import CAPTURE_CLAIMS, capture_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_flannel import peers
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_healthy import healthy
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_proxy import proxy_faults
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import changes
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_suite import Lab
@@ -101,7 +102,7 @@ SABOTAGE = {
 
 def everything(lab: Lab) -> list[str]:
     """What speaks against the lab, all checks together."""
-    seen, snapshots = suite.healthy(lab), lab.snapshots()
+    seen, snapshots = healthy(lab), lab.snapshots()
     faults = [line(o.record) for o in seen.outcomes if not o.record["ok"]]
     faults += [f"{s.title}: {fault}" for s in wire.streams(lab.topology) for fault in wire.stream_faults(s, seen)]
     for node in lab.topology["nodes"]:

@@ -97,7 +97,7 @@ def test_what_cannot_be_on_hosts_is_refused(flannel_vxlan, root):
     reached = {"cp1": CP1, "w1": {}, "w9": {}}
     lines = told(flannel_vxlan, NONE._replace(reached=reached))
     lines += told(flannel_vxlan.replace("cni: {name", "cni: {nmae"), NONE)
-    for name in ("calico-vxlan", "veth-pair", "flannel-vxlan-direct", "load-balancer", "services"):
+    for name in ("flannel-udp", "veth-pair", "flannel-vxlan-direct", "load-balancer", "services"):
         text = (root / "inventories" / name / "topology.yml").read_text(encoding="utf-8")
         lines += told(text, NONE._replace(topology=name))
     assert lines == GOLDEN.read_text(encoding="utf-8")

@@ -122,7 +122,7 @@ def test_machines_that_are_there_are_not_pulled_away(machine: Machine, monkeypat
 
 def test_what_the_daemon_keeps_goes_with_it(machine: Machine, tmp_path: Path):
     present(machine, tmp_path)
-    assert json.loads((tmp_path / "for-vagrant").read_text()) == []
+    assert json.loads((tmp_path / "for-vagrant").read_text()) == {"tables": [], "chains": []}
     machine.ruleset = [TABLE, {"chain": CHAIN}, {"rule": JUMP}]
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/one.log").touch()
