@@ -73,7 +73,7 @@ FLANNEL = Plugin(
 )
 # Sources: Calico, felix/config/config_params.go (InterfacePrefix, VXLANVNI, VXLANPort), felix/dataplane/linux:
 # dataplanedefs and route_mgr.go (keepDeviceInSync), of the AS number confd/pkg/backends/calico/client.go
-# (globalDefaults), and of blocks libcalico-go/lib/apis/v3/ippool.go (blockSize).
+# (globalDefaults), and of blocks libcalico-go/lib/apis/v3/ippool.go (blockSize). IPIP: one more header (RFC 2003).
 CALICO = Plugin(
     {
         "bgp": Backend(
@@ -82,6 +82,7 @@ CALICO = Plugin(
             one_segment=True,
         ),
         "vxlan": Backend(50, {"vni": 4096, "port": 4789, "direct_routing": False}, "vxlan.calico", "vxlan"),
+        "ipip": Backend(20, {"direct_routing": False}, "tunl0", "ipip"),
     },
     "cali*",
     ("tunl0", "vxlan.calico"),

@@ -164,6 +164,7 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if key is None:
         return
     path, wanted = f"{path}.{key}", check[key]
+    cni = pod_network(topology).get("cni") or {}
     if wanted in OWN_RULES:
         yield from OWN_RULES[wanted](path, topology)
     elif wanted in ("nat", "bridge", "pod", "etcd"):
@@ -173,16 +174,21 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
             yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
     elif wanted != "proxy" and too_few_nodes(topology):
         yield Problem(path, "one node sends nothing over the wire", "add a node, or remove the check")
-    elif wanted == DIRECT and one_segment(topology):
-        what = "all nodes are in one segment, so nothing travels in VXLAN"
-        yield Problem(path, what, "put a node in another segment, or use backend host-gw")
-    cni = pod_network(topology).get("cni") or {}
-    if wanted in (*BACKENDS, DIRECT) and cni.get("backend") and mechanism(cni) != wanted:
-        direct = f"{cni['backend']}{' with direct_routing' if cni.get('direct_routing') else ''}"
+    elif wanted in DIRECT and one_segment(topology):
+        what = f"all nodes are in one segment, so nothing travels in {DIRECT[wanted].upper()}"
+        yield Problem(path, what, f"put a node in another segment, or use backend {_bare_backend(cni)}")
+    if wanted in (*BACKENDS, *DIRECT) and cni.get("backend") and mechanism(cni) != wanted:
+        direct = f"{cni['backend']}{' with direct_routing' if mechanism(cni) in DIRECT else ''}"
         yield Problem(path, f"the backend is {direct}, not {wanted}", f"write {mechanism(cni)}")
-    if wanted in (*BACKENDS, DIRECT) and pod_network(topology) and not _pods_ask_pods(topology):
+    if wanted in (*BACKENDS, *DIRECT) and pod_network(topology) and not _pods_ask_pods(topology):
         fix = "add a check {from: pods, to: pods}, or remove this one"
         yield Problem(path, "is seen by what pods ask each other, and no check has them ask", fix)
+
+
+def _bare_backend(cni: Data) -> str:
+    """The backend of the plugin that puts nothing around a packet."""
+    backends = PLUGINS.get(cni.get("name") or "", PLUGINS["flannel"]).backends
+    return next(name for name, backend in backends.items() if not backend.overhead)
 
 
 def _pods_ask_pods(topology: Data) -> bool:
