@@ -51,7 +51,7 @@ NOTHING_AROUND = "nothing around a packet; frames go to the other node"
 AROUND = {
     "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = {overhead} bytes around each packet",
     "udp": "IP 20 + UDP 8 = {overhead} bytes around each packet",
-    "ipip": "IP = {overhead} bytes around each packet",
+    "ipip": "one more IP header, {overhead} bytes, around each packet",
     "host-gw": NOTHING_AROUND,
     "direct": NOTHING_AROUND,
     "bgp": NOTHING_AROUND,
