@@ -73,7 +73,7 @@ FLANNEL = Plugin(
 )
 # Sources: Calico, felix/config/config_params.go (InterfacePrefix, VXLANVNI, VXLANPort), felix/dataplane/linux:
 # dataplanedefs and route_mgr.go (keepDeviceInSync), of the AS number confd/pkg/backends/calico/client.go
-# (globalDefaults), and of blocks libcalico-go/lib/apis/v3/ippool.go (blockSize).
+# (globalDefaults), and of blocks libcalico-go/lib/apis/v3/ippool.go (blockSize). IPIP: one more header (RFC 2003).
 CALICO = Plugin(
     {
         "bgp": Backend(
@@ -82,6 +82,7 @@ CALICO = Plugin(
             one_segment=True,
         ),
         "vxlan": Backend(50, {"vni": 4096, "port": 4789, "direct_routing": False}, "vxlan.calico", "vxlan"),
+        "ipip": Backend(20, {"direct_routing": False}, "tunl0", "ipip"),
     },
     "cali*",
     ("tunl0", "vxlan.calico"),
@@ -142,3 +143,9 @@ def with_defaults(cni: dict[str, t.Any]) -> dict[str, t.Any]:
 def device_name(cni: dict[str, t.Any]) -> str:
     """The device that the backend makes on each node; empty where it makes none."""
     return backend_of(cni).device.format_map(with_defaults(cni))
+
+
+def bare_backend(cni: t.Mapping[str, t.Any]) -> str:
+    """The backend of a network plugin that puts nothing around a packet."""
+    backends = PLUGINS.get(cni.get("name") or "", PLUGINS["flannel"]).backends
+    return next(name for name, backend in backends.items() if not backend.overhead)

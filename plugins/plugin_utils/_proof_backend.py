@@ -20,6 +20,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import (
     _proof_bgp,
     _proof_calico,
     _proof_calico_direct,
+    _proof_calico_ipip,
     _proof_calico_vxlan,
     _proof_flannel,
     _proof_host_gw,
@@ -35,9 +36,14 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import D
 PLUGINS: dict[str, t.Any] = {"flannel": _proof_flannel, "calico": _proof_calico}
 BACKENDS: dict[str, dict[str, t.Any]] = {
     "flannel": {"vxlan": _proof_vxlan, "host-gw": _proof_host_gw, "udp": _proof_udp},
-    "calico": {"bgp": _proof_bgp, "vxlan": _proof_calico_vxlan, "direct": _proof_calico_direct},
+    "calico": {
+        "bgp": _proof_bgp,
+        "vxlan": _proof_calico_vxlan,
+        "ipip": _proof_calico_ipip,
+        "direct": _proof_calico_direct,
+    },
 }
-MECHANISMS = (*sorted(_cni_backend.BACKENDS), DIRECT)  # what a check may name
+MECHANISMS = (*sorted(_cni_backend.BACKENDS), *DIRECT)  # what a check may name
 
 
 def claims(topology: Data) -> list[Claim]:
@@ -55,7 +61,7 @@ def _claims(node: str, topology: Data) -> t.Iterator[Claim]:
     for peer in others:
         for key, title, command in _of_pair(backends[way(topology, node, peer)], topology, node, peer):
             yield Claim(node, key, title.format(peer=peer, **words), command.format(**words), peer)
-    title, command = backend.DIRECT_LAST if mechanism(network["cni"]) == DIRECT else backend.LAST
+    title, command = backend.DIRECT_LAST if mechanism(network["cni"]) in DIRECT else backend.LAST
     yield Claim(node, "nothing-else", title.format(**words), command.format(**words))
     yield Claim(node, _proof_leftovers.KEY, _proof_leftovers.TITLE, _proof_leftovers.COMMAND.format(**words))
 

@@ -6,7 +6,7 @@
 This plugin util is PRIVATE to the collection. Sources: Calico, libcalico-go/lib/backend/k8s/resources/node.go (the
 annotations), libcalico-go/lib/backend/model/block.go (allocations), cni-plugin/pkg/dataplane/linux/dataplane_linux.go
 (a pod's gateway), felix/dataplane/linux/endpoint_mgr.go (proxy ARP, routes), and, of a node's own blocks, confd's
-bird_aggr.cfg.template and felix/dataplane/linux/dataplanedefs (DefaultRouteProto); of the VXLAN device's addresses
+bird_aggr.cfg.template and felix/dataplane/linux/dataplanedefs (DefaultRouteProto); of the tunnel's device
 node/pkg/allocateip/allocateip.go and felix/calc/vxlan_resolver.go (vtepMACForHost).
 """
 
@@ -23,15 +23,17 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Da
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_snapshot import Snapshot
 
 ADDRESS = "projectcalico.org/IPv4Address"  # the annotation of a node's own address
-TUNNEL = "projectcalico.org/IPv4VXLANTunnelAddr"  # the one of its VXLAN device's, and of that one's MAC, if any
+# The one of its tunnel device's, by backend, and of a VXLAN device's MAC address, if any.
+TUNNELS = {"vxlan": "projectcalico.org/IPv4VXLANTunnelAddr", "ipip": "projectcalico.org/IPv4IPIPTunnelAddr"}
 TUNNEL_MAC = "projectcalico.org/VXLANTunnelMACAddr"
 AFFINITY = "host:"  # what is before the node's name in a block's affinity
-TUNNEL_HANDLE = "vxlan-tunnel-addr-"  # and in IPAM's note of whom the device's address is for
+TUNNEL_HANDLE = "{backend}-tunnel-addr-{node}"  # IPAM's note of whom the device's address is for
 GATEWAY = "169.254.1.1"
 # What it keeps in the Kubernetes API, and the pods that its addresses are for.
-RESOURCES = "nodes,pods,ipamblocks.crd.projectcalico.org"
+RESOURCES = "nodes,pods,ipamblocks.crd.projectcalico.org,ippools.crd.projectcalico.org"
 NO_POD = "no pod of this node has an address of its own"
-BLACKHOLES = {"bgp": "bird", "vxlan": "80"}  # whose routes a node's own blocks are, by backend; Felix' are of no name
+# Whose routes a node's own blocks are, by backend; Felix' are of no name.
+BLACKHOLES = {"bgp": "bird", "vxlan": "80", "ipip": "80"}
 IPAM = "kubectl get ipamblocks -o yaml; calicoctl ipam show --show-blocks"
 OWN = (
     ("blocks", "what no pod has of the node's own blocks of addresses goes nowhere", "ip route show type blackhole"),
@@ -47,17 +49,19 @@ class CalicoNode(Peer):
 
     pods are those of the node with an address of its own: the address to all pods of the cluster that have it.
     allocated is what IPAM noted in its blocks: the address to the pod that it is for. tunnel is the address that its
-    VXLAN device has of them, where there is one.
+    tunnel's device has of them, where there is one. pools are those that its blocks are of, and
+    when their packets are in IPIP and in VXLAN, as Calico has it.
     """
 
     blocks: tuple[str, ...] = ()
     pods: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     allocated: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     tunnel: str = ""
+    pools: t.Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
     @property
     def address(self) -> str:
-        """The address of its VXLAN device."""
+        """The address of its tunnel's device."""
         return self.tunnel
 
     @property
@@ -75,16 +79,25 @@ def peers(objects: list[Data], backend: str) -> dict[str, Peer]:
     """All nodes as Calico has them in the Kubernetes API.
 
     Raises:
-        ProofError: Calico does not run on a node, or gave no addresses to it or to its VXLAN device.
+        ProofError: Calico does not run on a node, or gave no addresses to it or to its tunnel's device.
     """
-    blocks = [item["spec"] for item in objects if item["kind"] == "IPAMBlock"]
     pods = [item for item in objects if item["kind"] == "Pod" and _has_address(item)]
     owners: dict[str, list[str]] = {}
     for pod in pods:
         owners.setdefault(pod["status"]["podIP"], []).append(_name(pod["metadata"]))
     nodes = [item for item in objects if item["kind"] == "Node"]
-    needed = (ADDRESS, TUNNEL) if backend == "vxlan" else (ADDRESS,)
-    return {node["metadata"]["name"]: _peer(node, needed, blocks, pods, owners) for node in nodes}
+    return {node["metadata"]["name"]: _peer(node, backend, objects, pods, owners) for node in nodes}
+
+
+def _modes(objects: list[Data], blocks: list[str]) -> dict[str, tuple[str, str]]:
+    """By network the pools that blocks are of, and when each is in IPIP and in VXLAN."""
+    own = [ipaddress.ip_network(block) for block in blocks]
+    pools = {ipaddress.ip_network(item["spec"]["cidr"]): item["spec"] for item in objects if item["kind"] == "IPPool"}
+    return {
+        str(network): (pool.get("ipipMode", "Never"), pool.get("vxlanMode", "Never"))
+        for network, pool in pools.items()
+        if any(block.overlaps(network) for block in own)
+    }
 
 
 def _has_address(pod: Data) -> bool:
@@ -97,13 +110,13 @@ def _name(names: Data) -> str:
     return f"{names.get('namespace')}/{names.get('name') or names.get('pod')}"
 
 
-def _peer(
-    node: Data, needed: tuple[str, ...], blocks: list[Data], pods: list[Data], owners: dict[str, list[str]]
-) -> Peer:
+def _peer(node: Data, backend: str, objects: list[Data], pods: list[Data], owners: dict[str, list[str]]) -> Peer:
     name, notes = node["metadata"]["name"], node["metadata"].get("annotations", {})
+    blocks = [item["spec"] for item in objects if item["kind"] == "IPAMBlock"]
     own = sorted((block for block in blocks if block.get("affinity") == AFFINITY + name), key=lambda one: one["cidr"])
-    for key in needed:
-        if key not in notes:
+    tunnel = TUNNELS.get(backend, "")
+    for key in (ADDRESS, tunnel):
+        if key and key not in notes:
             raise ProofError(f"node {name} has no annotation {key}: calico-node does not run there, or not as it must")
     if not own:
         raise ProofError(f"node {name} has no block of addresses: kubectl get blockaffinities, ipamblocks")
@@ -112,11 +125,12 @@ def _peer(
         name,
         own[0]["cidr"],
         notes[ADDRESS].partition("/")[0],
-        mac=(notes.get(TUNNEL_MAC) or tunnel_mac(name)) if TUNNEL in needed else "",
+        mac=(notes.get(TUNNEL_MAC) or tunnel_mac(name)) if backend == "vxlan" else "",
         blocks=tuple(block["cidr"] for block in own),
         pods={address: tuple(owners[address]) for address in here},
         allocated={address: pod for block in own for address, pod in allocated(block)},
-        tunnel=notes[TUNNEL].partition("/")[0] if TUNNEL in needed else "",
+        tunnel=notes[tunnel].partition("/")[0] if tunnel else "",
+        pools=_modes(objects, [block["cidr"] for block in own]),
     )
 
 
@@ -140,7 +154,7 @@ def block_faults(snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
     return route_to_each(snapshot, own.subnets, {"type": "blackhole", "protocol": owner})
 
 
-def address_faults(_snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]:
+def address_faults(_snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
     """Addresses that several pods have, or one that IPAM did not give it; and those that it gave to no pod there is."""
     node = t.cast("CalicoNode", own)
     networks = [ipaddress.ip_network(block) for block in node.subnets]
@@ -152,7 +166,8 @@ def address_faults(_snapshot: Snapshot, _topology: Data, own: Peer) -> list[str]
             faults.append(f"{address} of {pods[0]} is in no block of {node.node}")
         elif node.allocated.get(address) not in pods:
             faults.append(f"{address} of {pods[0]}: IPAM has it for {node.allocated.get(address, 'nobody')}")
-    if node.tunnel and node.allocated.get(node.tunnel) != TUNNEL_HANDLE + node.node:
+    handle = TUNNEL_HANDLE.format(backend=pod_network(topology)["cni"]["backend"], node=node.node)
+    if node.tunnel and node.allocated.get(node.tunnel) != handle:
         faults.append(f"{node.tunnel} of the device: IPAM has it for {node.allocated.get(node.tunnel, 'nobody')}")
     lost = sorted(set(node.allocated) - set(node.pods) - {node.tunnel})
     return faults + [f"IPAM has {address} for {node.allocated[address]}, which does not have it" for address in lost]

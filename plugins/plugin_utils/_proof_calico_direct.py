@@ -1,10 +1,10 @@
 # Copyright: the reftopo.lab maintainers
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Calico promises of two nodes of one segment when only packets across segments are in VXLAN. Pure.
+"""What Calico promises of two nodes of one segment when only packets across segments are in a tunnel. Pure.
 
 This plugin util is PRIVATE to the collection. Source of the promises: Calico, felix/dataplane/linux/route_mgr.go
-(noEncapRoute): a route by the node's own address, of Felix' protocol and onlink. The device knows that node too.
+(noEncapRoute): a route by the node's own address, of Felix' protocol and onlink. A VXLAN device knows that node too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ PEER = (
     ("route", "routes to {peer}'s blocks are Felix', by {peer} itself", "ip route show proto 80"),
     *(row for row in _proof_vxlan.PEER if row[0] != "route"),
 )
+
+
+def applies(key: str, topology: Data, _own: str, _peer: str) -> bool:
+    """Whether a claim about a peer is one of this cluster: IPIP has entries of nobody."""
+    return key == "route" or pod_network(topology)["cni"]["backend"] == "vxlan"
 
 
 def route_faults(snapshot: Snapshot, topology: Data, peer: Peer) -> list[str]:

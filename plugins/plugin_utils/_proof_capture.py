@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, plugin_of, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import Data
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import bare, in_tunnel
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_outer import bare, in_another_tunnel, in_tunnel
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_pcap import Packet, with_key
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_verdict import line
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_wire import Evidence, addressed_in, within
@@ -40,6 +40,12 @@ def tunnelled(packets: list[Packet]) -> list[str]:
 def tunnel_faults(node: str, evidence: Evidence) -> list[str]:
     """Packets that a tunnel made."""
     return tunnelled(evidence.captures[node])
+
+
+def other_tunnel_faults(node: str, evidence: Evidence) -> list[str]:
+    """Packets that another kind of tunnel made than the one that is promised."""
+    cni = pod_network(evidence.topology)["cni"]
+    return tunnelled([packet for packet in evidence.captures[node] if in_another_tunnel(packet, cni)])
 
 
 def far_bare_faults(node: str, evidence: Evidence) -> list[str]:
@@ -91,6 +97,7 @@ CAPTURE_CLAIMS: dict[str, tuple[str, t.Callable[[str, Evidence], list[str]]]] = 
     "sees-bare": ("the capture shows what travels bare: probes between the nodes themselves", blind_faults),
     "no-bare": ("no packet on the wire has a pod's address in its outermost header", bare_faults),
     "no-tunnel": ("no packet on the wire is in VXLAN, in flannel's UDP or in another IP packet", tunnel_faults),
+    "no-other-tunnel": ("no packet on the wire is in a tunnel of another kind", other_tunnel_faults),
     "no-bare-across": ("no bare packet has a pod's address and an end in another segment", far_bare_faults),
     "no-tunnel-within": ("no packet between nodes of this segment is in a tunnel", near_tunnel_faults),
     "no-local": ("probes between pods of this node are not on the wire", leak_faults),
@@ -100,6 +107,7 @@ CAPTURE_CLAIMS: dict[str, tuple[str, t.Callable[[str, Evidence], list[str]]]] = 
 def capture_claims(topology: Data) -> list[str]:
     """The keys of what is claimed of a cluster's captures: bare is what some backends promise, and a tunnel forbids."""
     cni = pod_network(topology)["cni"]
-    if mechanism(cni) == DIRECT:
-        return ["sees-bare", "no-bare-across", "no-tunnel-within", "no-local"]
-    return ["sees-bare", "no-bare" if backend_of(cni).overhead else "no-tunnel", "no-local"]
+    if mechanism(cni) in DIRECT:
+        return ["sees-bare", "no-bare-across", "no-other-tunnel", "no-tunnel-within", "no-local"]
+    carried = ["no-bare", "no-other-tunnel"] if backend_of(cni).overhead else ["no-tunnel"]
+    return ["sees-bare", *carried, "no-local"]

@@ -27,10 +27,11 @@ _BARE = "travels bare, to the other node's MAC address"
 WAYS = {
     "vxlan": "travels in VXLAN",
     "udp": "travels in UDP and nothing else",
+    "ipip": "travels in IPIP",
     "host-gw": _BARE,
     "direct": _BARE,
     "bgp": _BARE,
-    DIRECT: "travels bare within the segment, and in VXLAN to others",
+    **{one: f"travels bare within the segment, and in {across.upper()} to others" for one, across in DIRECT.items()},
 }
 
 
@@ -55,6 +56,12 @@ def bare(packet: Packet) -> str:
 def in_tunnel(packet: Packet) -> bool:
     """Whether a packet is what a tunnel makes."""
     return packet.protocol == IP_IN_IP or (packet.protocol == "udp" and packet.destination_port in TUNNEL_PORTS)
+
+
+def in_another_tunnel(packet: Packet, cni: Data) -> bool:
+    """Whether a packet is what another kind of tunnel makes than the backend's own."""
+    own = packet.destination_port == cni["port"] if "port" in cni else packet.protocol == IP_IN_IP
+    return in_tunnel(packet) and not own
 
 
 def packet_faults(packet: Packet, outer: Outer) -> list[str]:
@@ -91,7 +98,8 @@ def _tunnel_faults(packet: Packet, outer: Outer) -> list[str]:
 
 def capture_filter(network: Data) -> str:
     """What shows a person the packets between pods in tcpdump."""
-    carried, bare_too = f"udp port {network['cni'].get('port')}", f"net {network['pod_cidr']}"
-    if mechanism(network["cni"]) == DIRECT:
+    cni, bare_too = network["cni"], f"net {network['pod_cidr']}"
+    carried = f"udp port {cni['port']}" if "port" in cni else f"ip proto {IP_IN_IP}"
+    if mechanism(cni) in DIRECT:
         return f"{carried} or {bare_too}"
-    return carried if "port" in network["cni"] else bare_too
+    return carried if backend_of(cni).overhead else bare_too

@@ -5,7 +5,8 @@
 
 This plugin util is PRIVATE to the collection. Filters of tcpdump cannot look inside VXLAN, so everything is captured
 and decided here. Sources: pcap, https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html; IPv4, RFC 791; VXLAN,
-RFC 7348 section 5; flannel's udp, pkg/backend/udp/proxy_amd64.c: an IP packet as it is behind the UDP header.
+RFC 7348 section 5; IPIP, RFC 2003; flannel's udp, pkg/backend/udp/proxy_amd64.c: an IP packet as it is behind the UDP
+header.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MAGICS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1
 LINKTYPE_ETHERNET = 1
 ETHERTYPE_IPV4 = 0x0800
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
-UDP = 17
+IP_IN_IP, UDP = 4, 17
 VXLAN_I_FLAG = 0x08  # the VNI is valid
 
 
@@ -47,9 +48,9 @@ class Packet:
 
 
 class Tunnel(t.NamedTuple):
-    """What carries packets in UDP: the destination port, and whether it is VXLAN or flannel's udp."""
+    """What carries packets: VXLAN or flannel's udp, in UDP to a port, or ipip, in IP itself."""
 
-    port: int
+    port: int | None
     kind: str = "vxlan"
 
 
@@ -84,9 +85,7 @@ def ip_packet(packet: bytes, tunnel: Tunnel | None = None) -> Packet:
     # A later fragment has no port numbers; 0x2000 is MF, 0x1FFF the offset.
     has_ports = protocol in (6, 17) and not fragment & 0x1FFF and len(payload) >= 4
     port = struct.unpack("!H", payload[2:4])[0] if has_ports else None
-    inside = Inside()
-    if tunnel and protocol == UDP and port == tunnel.port:
-        inside = vxlan(payload[8:]) if tunnel.kind == "vxlan" else plain(payload[8:])
+    inside = carried(protocol, port, payload, tunnel) if tunnel and not fragment & 0x1FFF else Inside()
     return Packet(
         source=socket.inet_ntoa(packet[12:16]),
         destination=socket.inet_ntoa(packet[16:20]),
@@ -102,11 +101,20 @@ def ip_packet(packet: bytes, tunnel: Tunnel | None = None) -> Packet:
 
 
 class Inside(t.NamedTuple):
-    """What a UDP payload carries, as far as it does."""
+    """What a packet carries, as far as it does."""
 
     packet: Packet | None = None
     vni: int | None = None
     frame: bytes = b""
+
+
+def carried(protocol: int, port: int | None, payload: bytes, tunnel: Tunnel) -> Inside:
+    """What is in a packet that the tunnel made, in any other nothing."""
+    if tunnel.kind == "ipip":
+        return plain(payload) if protocol == IP_IN_IP else Inside()
+    if protocol != UDP or port != tunnel.port:
+        return Inside()
+    return vxlan(payload[8:]) if tunnel.kind == "vxlan" else plain(payload[8:])
 
 
 def vxlan(payload: bytes) -> Inside:

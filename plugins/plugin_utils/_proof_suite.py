@@ -15,7 +15,7 @@ import json
 import time
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_calico_etcd as calico_etcd
@@ -202,7 +202,7 @@ class Lab:
         if self.tunnels or "hosts" in self.topology:
             return carriers.tunnel_at(self.topology, machine)
         cni = pod_network(self.topology)["cni"]
-        return Tunnel(cni["port"], cni["backend"]) if "port" in cni else None
+        return Tunnel(cni.get("port"), cni["backend"]) if backend_of(cni).overhead else None
 
     def forget(self) -> None:
         """Let namespaces forget what they have learned and tracked, so that what is seen afterwards is of now."""

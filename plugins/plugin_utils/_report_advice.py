@@ -34,6 +34,8 @@ _TIMEOUT_BETWEEN = {
     + _WHERE,
     "udp": "nothing came back. On {node}: ip route get {address} must name {device}, and ss -lunp must show flanneld "
     "at port {port}. Probe again with tcpdump -ni eth0 udp port {port} on {peer}" + _WHERE,
+    "ipip": "nothing came back. On {node}: ip route get {address} must name {device} and the address of {peer}. Probe "
+    "again with tcpdump -ni eth0 ip proto 4 on {peer}" + _WHERE,
     "bgp": "nothing came back. On {node}: ip route get {address} must name the address of {peer}; if not, "
     "calicoctl node status must show an established session with it. Else probe again with tcpdump -nei eth0 "
     "host {address} on {peer}" + _WHERE,

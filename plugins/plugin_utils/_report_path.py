@@ -36,12 +36,13 @@ COLUMNS = {
     "inner ip": (196.0, "pod"),
     "data": (48.0, "pod"),
 }
-# The headers of a packet on its way in a node, and between nodes by backend; a TUN device carries no Ethernet.
+# The headers of a packet on its way in a node, and between nodes by backend; a TUN or IPIP device carries no Ethernet.
 IN_A_NODE = ("inner ethernet", "inner ip", "data")
 IN_A_TUN = ("inner ip", "data")
 ON_THE_WIRE = {
     "vxlan": tuple(COLUMNS),
     "udp": ("outer ethernet", "outer ip", "udp", "inner ip", "data"),
+    "ipip": ("outer ethernet", "outer ip", "inner ip", "data"),
     "host-gw": IN_A_NODE,
     "direct": IN_A_NODE,
     "bgp": IN_A_NODE,
@@ -50,6 +51,7 @@ NOTHING_AROUND = "nothing around a packet; frames go to the other node"
 AROUND = {
     "vxlan": "IP 20 + UDP 8 + VXLAN 8 + Ethernet 14 = {overhead} bytes around each packet",
     "udp": "IP 20 + UDP 8 = {overhead} bytes around each packet",
+    "ipip": "one more IP header, {overhead} bytes, around each packet",
     "host-gw": NOTHING_AROUND,
     "direct": NOTHING_AROUND,
     "bgp": NOTHING_AROUND,
@@ -106,7 +108,9 @@ def _told(topology: Data, endpoints: list[Data], ends: tuple[Data, Data]) -> tup
 def _in_what(step: Step) -> str:
     if "vxlan" in step.headers:
         return ", in VXLAN"
-    return ", in UDP" if "udp" in step.headers else ""
+    if "udp" in step.headers:
+        return ", in UDP"
+    return ", in IPIP" if {"outer ip", "inner ip"} <= {*step.headers} else ""
 
 
 def _ends(topology: Data, endpoints: list[Data]) -> tuple[Data, Data] | None:
@@ -130,7 +134,7 @@ def _steps(topology: Data, origin: Data, to: Data) -> list[Step]:
     near = plugin_of(pod_network(topology)["cni"]).pods.replace("*", "…")
     (out, first), (into, second) = _underlay(topology, origin["node"]), _underlay(topology, to["node"])
     leaving, arriving = _policies(topology)
-    wire, at_device = ON_THE_WIRE[backend], IN_A_TUN if backend == "udp" else IN_A_NODE
+    wire, at_device = ON_THE_WIRE[backend], IN_A_TUN if backend in ("udp", "ipip") else IN_A_NODE
     devices = [[Step(device, pod["node"], at_device, "tunnel")] if device else [] for pod in (origin, to)]
     return [
         Step("eth0", origin["name"], IN_A_NODE, "pod"),

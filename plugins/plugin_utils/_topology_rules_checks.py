@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    BACKENDS,
+    PLUGINS,
+    bare_backend,
+    pod_network,
+)
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_datastore import DATASTORE_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_hosts import stitched
@@ -166,6 +171,7 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
     if key is None:
         return
     path, wanted = f"{path}.{key}", check[key]
+    cni = pod_network(topology).get("cni") or {}
     if wanted in OWN_RULES:
         yield from OWN_RULES[wanted](path, topology)
     elif wanted in ("nat", "bridge", "pod", "etcd"):
@@ -175,14 +181,13 @@ def _mechanism_problems(path: str, check: Data, topology: Data) -> t.Iterator[Pr
             yield Problem(path, "the topology has no cluster", "add cluster, or remove the check")
     elif wanted != "proxy" and too_few_nodes(topology):
         yield Problem(path, "one node sends nothing over the wire", "add a node, or remove the check")
-    elif wanted == DIRECT and one_segment(topology):
-        what = "all nodes are in one segment, so nothing travels in VXLAN"
-        yield Problem(path, what, "put a node in another segment, or use backend host-gw")
-    cni = pod_network(topology).get("cni") or {}
-    if wanted in (*BACKENDS, DIRECT) and cni.get("backend") and mechanism(cni) != wanted:
-        direct = f"{cni['backend']}{' with direct_routing' if cni.get('direct_routing') else ''}"
+    elif wanted in DIRECT and one_segment(topology):
+        what = f"all nodes are in one segment, so nothing travels in {DIRECT[wanted].upper()}"
+        yield Problem(path, what, f"put a node in another segment, or use backend {bare_backend(cni)}")
+    if wanted in (*BACKENDS, *DIRECT) and cni.get("backend") and mechanism(cni) != wanted:
+        direct = f"{cni['backend']}{' with direct_routing' if mechanism(cni) in DIRECT else ''}"
         yield Problem(path, f"the backend is {direct}, not {wanted}", f"write {mechanism(cni)}")
-    if wanted in (*BACKENDS, DIRECT) and pod_network(topology) and not _pods_ask_pods(topology):
+    if wanted in (*BACKENDS, *DIRECT) and pod_network(topology) and not _pods_ask_pods(topology):
         fix = "add a check {from: pods, to: pods}, or remove this one"
         yield Problem(path, "is seen by what pods ask each other, and no check has them ask", fix)
 
@@ -213,9 +218,8 @@ def _policy_problems(path: str, wanted: str | None, topology: Data) -> t.Iterato
         yield Problem(path, "the topology has no cluster, whose API has policies", "add cluster, or remove the check")
     name = ((topology.get("cluster") or {}).get("cni") or {}).get("name")
     if name in PLUGINS and wanted == "enforced" and not PLUGINS[name].enforces:
-        what = f"{name} enforces no NetworkPolicy: whatever one denies stays open"
         fix = f"use cni {ENFORCING}, or write ignored, which shows just that"
-        yield Problem(path, what, fix)
+        yield Problem(path, f"{name} enforces no NetworkPolicy: whatever one denies stays open", fix)
     if name in PLUGINS and wanted == "ignored" and PLUGINS[name].enforces:
         yield Problem(path, f"{name} enforces NetworkPolicies", "write enforced")
 

@@ -13,16 +13,28 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import backend_of, plugin_of, pod_network
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
+    PLUGINS,
+    backend_of,
+    plugin_of,
+    pod_network,
+)
 
 Data = dict[str, t.Any]
 
-DIRECT = "vxlan-direct"
+# The mechanisms of backends with direct_routing, as checks name them: the backend of what goes across segments.
+DIRECT = {
+    f"{name}-direct": name
+    for plugin in PLUGINS.values()
+    for name, backend in plugin.backends.items()
+    if "direct_routing" in backend.defaults
+}
 
 
 def mechanism(cni: t.Mapping[str, t.Any]) -> str:
     """The mechanism that a network plugin's options amount to, as checks name it."""
-    return DIRECT if cni.get("direct_routing") else str(cni["backend"])
+    direct = f"{cni['backend']}-direct"
+    return direct if cni.get("direct_routing") and direct in DIRECT else str(cni["backend"])
 
 
 def underlay(node: Data) -> str:

@@ -7,7 +7,7 @@ import copy
 
 import calico_node as bare
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import peers
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_calico import TUNNEL
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_calico import TUNNELS
 
 DEVICE = "vxlan.calico"
 WAY = {"backend": "vxlan", "vni": 4096, "port": 4789, "device": DEVICE}
@@ -30,7 +30,7 @@ def tunnel_block(number: int, **allocated: str) -> dict:
 def noted(node: dict, **notes: str) -> dict:
     """A Node object with its device's address and other notes."""
     metadata = node["metadata"]
-    own = {TUNNEL: f"10.244.{metadata['name'][1]}.64"}
+    own = {TUNNELS["vxlan"]: f"10.244.{metadata['name'][1]}.64"}
     return {**node, "metadata": {**metadata, "annotations": {**metadata["annotations"], **own, **notes}}}
 
 

@@ -45,6 +45,26 @@ CASES = {
         },
         PROBES,
     ),
+    "ipip": (
+        {"backend": "ipip", "mtu": 1480, "direct_routing": False},
+        {"calico_backend": "vxlan", "veth_mtu": "1480"},
+        {
+            "FELIX_PROGRAMCLUSTERROUTES": "Enabled",
+            "CALICO_IPV4POOL_IPIP": "Always",
+            "CALICO_IPV4POOL_VXLAN": "Never",
+        },
+        PROBES,
+    ),
+    "ipip across segments alone": (
+        {"backend": "ipip", "mtu": 1480, "direct_routing": True},
+        {"calico_backend": "vxlan", "veth_mtu": "1480"},
+        {
+            "FELIX_PROGRAMCLUSTERROUTES": "Enabled",
+            "CALICO_IPV4POOL_IPIP": "CrossSubnet",
+            "CALICO_IPV4POOL_VXLAN": "Never",
+        },
+        PROBES,
+    ),
 }
 
 

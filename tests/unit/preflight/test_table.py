@@ -133,6 +133,16 @@ WITHOUT_IPVS = dataclasses.replace(
         "ipvs": Trial(False, "modprobe: FATAL: Module ip_vs not found in directory /lib/modules/6.12.0"),
     },
 )
+# Nodes of Calico with IPIP that are containers, on a kernel without it.
+IPIP = {
+    **TOPOLOGY,
+    "cluster": {**TOPOLOGY["cluster"], "cni": {"name": "calico", "backend": "ipip"}},
+    "needs": ["bridge", "ipip", "ipset", "iptables", "nftables"],
+}
+WITHOUT_IPIP = dataclasses.replace(
+    GOOD,
+    trials={**dict.fromkeys(IPIP["needs"], Trial(True)), "ipip": Trial(False, "Error: Unknown device type.")},
+)
 # Nodes whose provider was left to be chosen.
 CHOSEN = {
     **VMS,
@@ -159,6 +169,7 @@ CASES = {
     "vms-in-the-way": checks(VMS_IN_THE_WAY, VMS),
     "vms-without-qemu": checks(dataclasses.replace(WITH_QEMU, versions=GOOD.versions, installable=False), VMS),
     "ipvs": checks(WITHOUT_IPVS, IPVS),
+    "ipip": checks(WITHOUT_IPIP, IPIP),
     "only-namespaces": checks(GOOD, ONLY_NAMESPACES),
     "unknown-need": checks(GOOD, {**ONLY_NAMESPACES, "needs": ["bridge", "warpdrive"]}),
     "one-of-several-hosts": checks(OF_A_HOST, PART),

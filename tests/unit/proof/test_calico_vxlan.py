@@ -6,7 +6,7 @@ from __future__ import annotations
 import calico_node as bare
 import pytest
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import claims, peers
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_calico import TUNNEL, TUNNEL_MAC, tunnel_mac
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_calico import TUNNEL_MAC, TUNNELS, tunnel_mac
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import ProofError
 from calico_vxlan_node import CALI, DEVICE, ETH0, KNOWN, MACS, NODE, OBJECTS, STATE, TOPOLOGY, device, noted
 
@@ -39,7 +39,7 @@ def test_nodes_as_calico_has_them():
 
 
 def test_a_node_without_an_address_for_its_device_is_an_error():
-    with pytest.raises(ProofError, match=f"node n1 has no annotation {TUNNEL}"):
+    with pytest.raises(ProofError, match=f"node n1 has no annotation {TUNNELS['vxlan']}"):
         peers([*bare.OBJECTS[:3], *OBJECTS[3:]], TOPOLOGY)
 
 

@@ -114,6 +114,30 @@ def test_auto_is_a_container_where_the_kernel_has_what_the_node_needs(flannel_vx
     assert "provider_why" not in nodes["cp1"]
 
 
+def test_auto_is_a_virtual_machine_for_ipip_on_a_kernel_without_it(flannel_vxlan):
+    data = yaml.safe_load(flannel_vxlan)
+    data["cluster"]["cni"] = {"name": "calico", "backend": "ipip"}
+    data["checks"] = {"pods-reach-pods": {"from": "pods", "to": "pods"}, "wire": {"mechanism": "ipip"}}
+    data["nodes"] = {name: {**node, "provider": "auto"} for name, node in data["nodes"].items()}
+    text = yaml.safe_dump(data)
+    topology, problems = validate(text, "flannel-vxlan", [], lacking=lambda _features: {"ipip": "Unknown device type"})
+    assert problems == []
+    result = compile_topology(topology)
+    assert {(node["provider"], node["provider_why"]) for node in result["nodes"].values()} == {
+        ("vm", "this machine's kernel lacks ipip (Unknown device type)")
+    }
+    assert "ipip" not in result["needs"]
+    assert result["cluster"]["cni"] == {
+        **data["cluster"]["cni"],
+        "direct_routing": False,
+        "device": "tunl0",
+        "overhead": 20,
+        "mtu": 1480,
+    }
+    here = validate(text.replace("provider: auto", "provider: container"), "flannel-vxlan", [])[0]
+    assert {"ipip", "ipset", "iptables"} <= set(compile_topology(here)["needs"])
+
+
 def test_no_kernel_is_asked_when_every_provider_is_said(flannel_vxlan):
     def asked(features: frozenset[str]) -> dict[str, str]:
         raise AssertionError(features)
