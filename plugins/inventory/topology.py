@@ -27,6 +27,7 @@ description:
     trial. C(provider_why) of the compiled node tells what came of it.
   - What C(ip address) and C(ip route) tell of this machine is compared with the topology's networks. Links and
     routes of topologies that are up do not count.
+  - An environment variable that is empty counts as not set.
 requirements:
   - netaddr
   - jsonschema
@@ -114,6 +115,12 @@ def _run(command: list[str]) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def _forget_empty() -> None:
+    """A variable of ours that the environment has as nothing is taken for not set, as roles and ./lab take it."""
+    for name in [name for name, value in os.environ.items() if name.startswith("REFTOPO_") and not value]:
+        del os.environ[name]
+
+
 def _ip(*words: str) -> list[dict[str, t.Any]]:
     """What iproute2 lists; raises OSError, SubprocessError, or ValueError for an ip that knows no JSON."""
     done = subprocess.run(["ip", "-j", "-4", *words], capture_output=True, check=True, timeout=10)
@@ -136,6 +143,7 @@ class InventoryModule(BaseInventoryPlugin):
         super().parse(inventory, loader, path, cache)
         if MISSING:
             raise AnsibleParserError(f"reftopo.lab.topology needs netaddr and jsonschema: {MISSING}") from MISSING
+        _forget_empty()
         self.set_options()
         file = pathlib.Path(path).absolute()
         folder = file.parent.name
