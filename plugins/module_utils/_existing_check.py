@@ -33,7 +33,7 @@ def problems(observed: Observed, desired: Desired) -> list[str]:
             f"{RECORD}: the host is a node of the topology {record.owner}; destroy that first: "
             f"ansible-playbook playbooks/destroy.yml -e topology={record.owner}"
         ]
-    found = [*_system(facts, desired), *_interface(facts, desired), *_packages(observed), *_files(observed, desired)]
+    found = [*_system(facts, desired), *_interface(observed, desired), *_packages(observed), *_files(observed, desired)]
     # What is there after an earlier run is a node's own.
     if record is None:
         found += [*_folders(observed), *_links(observed, desired), *_ports(facts, desired), *_networks(facts, desired)]
@@ -60,7 +60,8 @@ def _system(facts: Facts, desired: Desired) -> t.Iterator[str]:
         yield f"{facts.cpus} processor, and kubeadm wants {CPUS}; use a host with more"
 
 
-def _interface(facts: Facts, desired: Desired) -> t.Iterator[str]:
+def _interface(observed: Observed, desired: Desired) -> t.Iterator[str]:
+    facts = observed.facts
     name, address, mtu = (desired.interface[key] for key in ("name", "address", "mtu"))
     having = [one for one, addresses in facts.addresses.items() if address in addresses]
     if not having:
@@ -70,6 +71,9 @@ def _interface(facts: Facts, desired: Desired) -> t.Iterator[str]:
         yield f"{address} is the address of {having[0]}, not of {name}; write interfaces: {{{having[0]}: …}}"
     elif facts.mtus[name] != mtu:
         yield f"the MTU of {name} is {facts.mtus[name]}, that of its segment {mtu}; write mtu: {facts.mtus[name]} there"
+    if observed.others:
+        macs = " and ".join(observed.others)
+        yield f"somebody else on the wire of {name} has {address}: {macs}; give that machine another address"
 
 
 def _packages(observed: Observed) -> t.Iterator[str]:

@@ -146,6 +146,7 @@ class Observed:
 
     Attributes:
         now: what may have changed since the record's ``before``.
+        others: MAC addresses of other machines on the wire that say to have the wanted address.
         digests: of the files that are wanted or recorded, those that exist.
         folders: of the folders that files are put in, those that exist.
         full: those of FOLDERS that are not empty.
@@ -162,6 +163,7 @@ class Observed:
 
     record: Record | None = None
     now: Before = field(default_factory=Before)
+    others: tuple[str, ...] = ()
     digests: t.Mapping[str, str] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
     full: tuple[str, ...] = ()

@@ -40,6 +40,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text
 from ansible_collections.reftopo.lab.plugins.module_utils._node_observe import observe_mounts
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_observe import parse_routes
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import try_features
+from ansible_collections.reftopo.lab.plugins.module_utils._probe_arp import others
 
 Run = t.Callable[..., "tuple[int, str, str]"]
 
@@ -49,6 +50,8 @@ PURGE = ["apt-get", "purge", "--yes"]
 CONTROL_GROUPS = "/sys/fs/cgroup"
 SLICE = "kubepods.slice"
 PODS = ("kubepods", SLICE)  # the control group of all pods, by cgroupfs and by systemd
+NETWORK = "/sys/class/net"
+ETHERNET, UP, SILENT = "1\n", 0x1, 0x80  # linux/if_arp.h: ARPHRD_ETHER; linux/if.h: IFF_UP, IFF_NOARP
 EMULATED = "qemu"  # systemd-detect-virt(1): without KVM, which has a name of its own
 # States of /proc/net/tcp and udp in which a port is taken (include/net/tcp_states.h): TCP_LISTEN, and UDP's TCP_CLOSE.
 LISTENING = {"tcp": "0A", "udp": "07"}
@@ -81,13 +84,14 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
         digests={path: sha256_of(path) for path in paths if os.path.isfile(path)},
         folders=frozenset(path for path in folders if os.path.isdir(path)),
         full=tuple(path for path in FOLDERS if _full(path)),
+        others=_others(desired.interface) if desired and not record else (),
         images=_images(run) if "containerd.service" in active else None,
         packages=packages,
         simulated=simulated,
         purged=_purged(run, record, packages),
         units=frozenset(name for name in units if run(["systemctl", "is-enabled", "--quiet", name])[0] == 0),
         active=active,
-        links=frozenset(os.listdir("/sys/class/net")),
+        links=frozenset(os.listdir(NETWORK)),
         pods=tuple(pod_groups()),
         rules=tuple(_existing_rules.removal(ruleset, record.before.tables if record else ())),
         facts=_facts(run, apt, needs) if desired else Facts(),
@@ -197,6 +201,18 @@ def _facts(run: Run, apt: str, needs: t.Iterable[str]) -> Facts:
         apt=apt,
         trials=try_features(run, needs),
     )
+
+
+def _others(interface: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Who else has the address of an interface, where that is up and ARP is for it."""
+    name, address = interface["name"], interface["address"].partition("/")[0]
+    flags = int(read_text(f"{NETWORK}/{name}/flags") or "0", 16)
+    if read_text(f"{NETWORK}/{name}/type") != ETHERNET or flags & (UP | SILENT) != UP:
+        return ()
+    try:
+        return tuple(others(name, [address])[address])
+    except OSError as error:
+        raise ExistingError(f"nobody can be asked by ARP on {name}: {error}") from error
 
 
 def _iptables(run: Run) -> str:

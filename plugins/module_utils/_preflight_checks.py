@@ -14,6 +14,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
     pod_network,
     tables_of,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_addresses import addresses
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_machines import machines, names_of
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import members
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
@@ -47,6 +48,7 @@ def checks(facts: Facts, topology: Data) -> list[Check]:
     """Every line of the table for a compiled topology, in the order in which things are built."""
     lines = [*providers(topology), *features(facts, topology)]
     lines += [*commands(facts, topology), *capabilities(facts, topology)]
+    lines += addresses(facts.wires, topology)
     if topology["nodes"]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
     lines += [*links(facts, topology), *machines(facts, topology), *members(facts, topology)]

@@ -61,6 +61,25 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class Stranger:
+    """Who answers for an address of the topology and is none of its machines: MAC address, and port of the bridge."""
+
+    address: str
+    mac: str
+    port: str
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A bridge of the topology that is there already: ports that are not its own, and who has its addresses there."""
+
+    bridge: str
+    foreign: tuple[str, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+    down: bool = False  # nobody could be asked
+
+
+@dataclass(frozen=True)
 class Facts:
     """A machine as it is, before anything is done to it. Sizes are bytes."""
 
@@ -68,6 +87,7 @@ class Facts:
     versions: t.Mapping[str, str] = field(default_factory=dict)  # of the commands that are there
     installable: bool = False  # whether packages can be installed the way the role host does
     links: t.Mapping[str, Link] = field(default_factory=dict)
+    wires: t.Mapping[str, Wire] = field(default_factory=dict)  # by segment
     routes: tuple[tuple[str, str], ...] = ()  # (network, device), addresses of the host included
     containers: t.Mapping[str, Machine] = field(default_factory=dict)
     domains: t.Mapping[str, Machine] = field(default_factory=dict)

@@ -9,7 +9,9 @@ machine's own table of neighbours has one MAC address of each, whoever else answ
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pathlib
 import socket
 import struct
 import sys
@@ -21,6 +23,8 @@ ETHERNET, REQUEST = 1, 1
 HEADER = struct.Struct("!6s6sH")  # destination, source, type
 PACKET = struct.Struct("!HHBBH6s4s6s4s")  # kinds and lengths of addresses, operation, sender, target
 BROADCAST = b"\xff" * 6
+ANYBODY = "0.0.0.0"  # RFC 5227, section 2.1.1: who asks whether an address is free has none, and is noted by nobody
+INTERFACES = pathlib.Path("/sys/class/net")
 TIMES, PAUSE = 3, 0.3  # each address is asked so often, and answers are waited for so many seconds each time
 
 
@@ -59,12 +63,32 @@ def ask(wire: socket.socket, sender: str, addresses: list[str]) -> dict[str, lis
     return {address: sorted(macs) for address, macs in found.items()}
 
 
+def on_wire(interface: str, sender: str, addresses: list[str]) -> dict[str, list[str]]:
+    """Who says to have each address, on an interface's wire; an interface that is down or not there is an OSError."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP)) as wire:
+        wire.bind((interface, ETH_P_ARP))
+        return ask(wire, sender, addresses)
+
+
+def others(interface: str, addresses: list[str]) -> dict[str, list[str]]:
+    """Which other machines say to have addresses; one with two interfaces on a wire answers itself by the other."""
+    found, own = on_wire(interface, ANYBODY, addresses), _own()
+    return {address: [mac for mac in macs if mac not in own] for address, macs in found.items()}
+
+
+def _own() -> set[str]:
+    """The MAC addresses of this machine; a link may go while it is looked at."""
+    macs = set()
+    for path in INTERFACES.glob("*/address"):
+        with contextlib.suppress(OSError):
+            macs.add(path.read_text().strip())
+    return macs
+
+
 def main() -> None:
     """Arguments: the interface, its address, the addresses that are asked for, with commas between."""
     interface, sender, asked = sys.argv[-3:]
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP)) as wire:
-        wire.bind((interface, ETH_P_ARP))
-        sys.stdout.write(json.dumps(ask(wire, sender, asked.split(","))))
+    sys.stdout.write(json.dumps(on_wire(interface, sender, asked.split(","))))
 
 
 if __name__ == "__main__":

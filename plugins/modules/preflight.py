@@ -14,6 +14,8 @@ description:
   - Looks for exactly what the compiled topology needs, and fails with every problem at once, each with its fix.
   - Kernel features are tried, in a network and mount namespace that ends with the trial. Nothing else is touched; the
     kernel may load a module of its own that a trial is the first to use.
+  - Where a bridge of the topology is there already and something else is plugged in there, whether that has one of the
+    topology's addresses is asked by ARP (RFC 5227).
   - Warns of what the topology has chosen that is retired upstream.
   - What cannot be known before the role C(host) has installed a package is reported as C(later), not as good.
 extends_documentation_fragment:
@@ -122,6 +124,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_addresses import with_wires
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import cautions, checks, topology_errors
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import gone
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import LATER, PreflightError
@@ -149,6 +152,7 @@ def main() -> None:
     try:
         if topology:
             facts = observe(module.run_command, params["name"], topology["needs"], Path(params["cache_dir"]), record)
+            facts = with_wires(module.run_command, facts, topology)
             lines += checks(facts, topology)
             leaving = gone(facts, topology)
     except PreflightError as error:

@@ -20,10 +20,18 @@ GIB = 1024**3
 
 TOPOLOGY = {
     "name": "small",
-    "segments": {"lan": {"cidr": "172.30.10.0/24"}},
+    "segments": {"lan": {"cidr": "172.30.10.0/24", "bridge": "rt-00000001", "gateway": "172.30.10.1"}},
     "nodes": {
-        "cp1": {"role": "control-plane", "provider": "container"},
-        "w1": {"role": "worker", "provider": "container"},
+        "cp1": {
+            "role": "control-plane",
+            "provider": "container",
+            "interfaces": {"eth0": {"segment": "lan", "address": "172.30.10.11/24"}},
+        },
+        "w1": {
+            "role": "worker",
+            "provider": "container",
+            "interfaces": {"eth0": {"segment": "lan", "address": "172.30.10.12/24"}},
+        },
     },
     "cluster": {
         "pod_cidr": "10.244.0.0/16",

@@ -52,6 +52,7 @@ def test_everything_at_once(fresh, desired):
     bad = dataclasses.replace(
         fresh,
         facts=facts,
+        others=("52:54:00:00:00:07", "52:54:00:00:00:08"),
         digests={PROGRAM: "other"},
         full=("/etc/cni", "/var/lib/kubelet"),
         links=frozenset({"lo", "eth0", "cni0"}),
@@ -60,7 +61,9 @@ def test_everything_at_once(fresh, desired):
     golden("everything", problems(bad, dataclasses.replace(desired, role="control-plane")))
 
 
-@pytest.mark.parametrize("name", ["other-interface", "other-mtu", "other-owner", "no-debian", "changed-since"])
+@pytest.mark.parametrize(
+    "name", ["other-interface", "other-mtu", "other-machine", "other-owner", "no-debian", "changed-since"]
+)
 def test_one_thing_is_wrong(fresh, node, desired, name):
     facts = fresh.facts
     cases = {
@@ -68,6 +71,7 @@ def test_one_thing_is_wrong(fresh, node, desired, name):
             fresh, facts=dataclasses.replace(facts, addresses={"ens18": ["192.168.50.12/24"]}, mtus={"ens18": 1500})
         ),
         "other-mtu": dataclasses.replace(fresh, facts=dataclasses.replace(facts, mtus={"ens3": 9000})),
+        "other-machine": dataclasses.replace(fresh, others=("52:54:00:00:00:07",)),
         "other-owner": dataclasses.replace(node, record=dataclasses.replace(node.record, owner="lab")),
         "no-debian": dataclasses.replace(fresh, facts=Facts(lacks=("apt-get", "dpkg-query"))),
         "changed-since": dataclasses.replace(node, digests={**node.digests, PROGRAM: "other"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _existing_observe as observe
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import ExistingError
 from ansible_collections.reftopo.lab.plugins.module_utils._file import sha256_of
 
 TCP = """\
@@ -33,6 +34,37 @@ def test_whether_mounts_are_passed_on(mountinfo, shared):
 def test_packages_that_are_installed():
     listed = "runc installed\nconntrack config-files\nlibc6 installed\n"
     assert observe.installed(listed) == {"runc", "libc6"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "asked"),
+    [("1\n", "0x1003\n", True), ("1\n", "0x1002\n", False), ("1\n", "0x1083\n", False), ("65534\n", "0x1003\n", False)],
+)
+def test_who_else_has_the_address_is_asked_where_arp_can(tmp_path, monkeypatch, kind, flags, asked):
+    (tmp_path / "ens3").mkdir()
+    (tmp_path / "ens3/type").write_text(kind)
+    (tmp_path / "ens3/flags").write_text(flags)
+    monkeypatch.setattr(observe, "NETWORK", str(tmp_path))
+    monkeypatch.setattr(observe, "others", lambda name, addresses: {one: [f"{name}'s"] for one in addresses})
+    found = observe._others({"name": "ens3", "address": "192.168.50.12/24"})
+    assert found == (("ens3's",) if asked else ())
+
+
+def test_nobody_is_asked_on_an_interface_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(observe, "NETWORK", str(tmp_path))
+    assert observe._others({"name": "ens3", "address": "192.168.50.12/24"}) == ()
+
+
+def test_a_wire_that_cannot_be_asked_is_an_error(tmp_path, monkeypatch):
+    def refuse(*dummy):
+        raise PermissionError(1, "Operation not permitted")
+
+    for name, text in {"type": "1\n", "flags": "0x1\n"}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(observe, "NETWORK", str(tmp_path.parent))
+    monkeypatch.setattr(observe, "others", refuse)
+    with pytest.raises(ExistingError, match="nobody can be asked by ARP"):
+        observe._others({"name": tmp_path.name, "address": "192.168.50.12/24"})
 
 
 def test_kernel_settings_are_files():

@@ -14,7 +14,9 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
     Folder,
     Link,
     Machine,
+    Stranger,
     Trial,
+    Wire,
 )
 from preflight_machines import CONVERGED, GIB, GOOD, TOPOLOGY, TWO_TOPOLOGIES, told_as_in
 
@@ -33,6 +35,7 @@ BAD = dataclasses.replace(
     versions={"ip": "6.1.0", "bridge": "6.1.0", "podman": "3.4.4"},
     installable=False,
     links={"rt-00000001": Link("bridge"), "rt-00000002": Link("veth", "other")},
+    wires={"lan": Wire("rt-00000001", ("vnet3",), (Stranger("172.30.10.12", "52:54:00:00:00:07", "vnet3"),))},
     routes=(("172.30.0.0/16", "docker0"), ("172.30.10.255", "docker0"), ("10.0.0.0/8", "vpn0"), ("10.96.0.7", "vpn0")),
     domains={"reftopo.small.w1": Machine("small")},
     folders={"w7": Folder()},
@@ -50,6 +53,10 @@ FRESH = dataclasses.replace(
     versions={"ip": "6.1.0", "bridge": "6.1.0"},
 )
 NO_PACKAGES = dataclasses.replace(FRESH, installable=False, trials={**FRESH.trials, "bridge": Trial(True)})
+# A bridge that is up already, and a machine of somebody else's that was plugged in there since.
+STRANGER = dataclasses.replace(CONVERGED, wires={"lan": Wire("rt-00000001", ("vnet3",))})
+STRANGER_DOWN = dataclasses.replace(CONVERGED, wires={"lan": Wire("rt-00000001", ("vnet3",), down=True)})
+NOBODY_ELSE = dataclasses.replace(CONVERGED, wires={"lan": Wire("rt-00000001")})
 NOT_ROOT = dataclasses.replace(GOOD, trials=None, capabilities=frozenset())
 ERRORS = [
     {
@@ -114,6 +121,8 @@ CASES = {
     "fresh": checks(FRESH, TOPOLOGY),
     "no-packages": checks(NO_PACKAGES, TOPOLOGY),
     "not-root": checks(NOT_ROOT, TOPOLOGY),
+    "stranger": checks(STRANGER, TOPOLOGY),
+    "stranger-not-asked": checks(STRANGER_DOWN, TOPOLOGY),
     "two-topologies": checks(TWO_TOPOLOGIES, TOPOLOGY),
     "pods-by-hand": checks(dataclasses.replace(GOOD, cpus=1), BY_HAND),
     "vms": checks(WITH_QEMU, VMS),
@@ -130,6 +139,10 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: str):
     told_as_in(GOLDEN / f"{case}.txt", CASES[case])
+
+
+def test_a_bridge_with_nobody_else_on_it_is_not_spoken_of():
+    assert checks(NOBODY_ELSE, TOPOLOGY) == CASES["converged"]
 
 
 def test_every_golden_file_has_its_case():
