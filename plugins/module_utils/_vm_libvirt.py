@@ -30,18 +30,19 @@ WITH_SETTINGS = (
     f'mount --bind {SETTINGS_FILE} /etc/libvirt/qemu.conf && exec "$@"',
     "sh",
 )
+DAEMON = "libvirt's daemon"
 SYSTEMD = "/run/systemd/system"  # sd_booted(3)
 TIMEOUT = 20.0  # seconds until a daemon answers, or has ended
 POLL_INTERVAL = 0.05
 
 
-def answers(runner: Runner) -> bool:
-    """Whether libvirt's daemon answers."""
+def silence(runner: Runner) -> str:
+    """Why libvirt's daemon does not answer; empty when it does."""
     try:
         runner.read([*VIRSH, "version", "--daemon"])
-    except NodeError:
-        return False
-    return True
+    except NodeError as error:
+        return str(error)
+    return ""
 
 
 def ensure(runner: Runner) -> None:
@@ -50,18 +51,21 @@ def ensure(runner: Runner) -> None:
     Raises:
         NodeError: it does not answer in time, or the host's init system has not started it.
     """
-    if answers(runner):
+    why = silence(runner)
+    if not why:
         return
     if os.path.isdir(SYSTEMD):
-        raise NodeError("libvirt's daemon does not answer. Look at `systemctl status libvirtd.socket libvirtd`.")
+        raise NodeError(f"{DAEMON} does not answer: {why}\nLook at `systemctl status libvirtd.socket libvirtd`.")
     write_whole(SETTINGS_FILE, SETTINGS)
     for daemon, pid_file in PID_FILES.items():
         if _pid(daemon) is None:
             runner.change([*WITH_SETTINGS, daemon, "--daemon", f"--pid-file={pid_file}"])
     deadline = time.monotonic() + TIMEOUT
-    while not answers(runner):
+    while why := silence(runner):
         if time.monotonic() > deadline:
-            raise NodeError(f"libvirtd was started and does not answer within {TIMEOUT:g} s: see /var/log/libvirt")
+            raise NodeError(
+                f"{DAEMON} was started and does not answer within {TIMEOUT:g} s: {why}\nSee /var/log/libvirt."
+            )
         time.sleep(POLL_INTERVAL)
 
 

@@ -57,15 +57,32 @@ def ssh_silent() -> None:
 
 
 def daemon_that_nobody_started() -> None:
-    vm_libvirt.ensure(answers(1, "error: failed to connect to the hypervisor"))
+    refused = "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Permission denied"
+    vm_libvirt.ensure(answers(1, f"error: failed to connect to the hypervisor\nerror: {refused}"))
 
 
-CASES = (in_the_way, missing, incomplete_nodes, ssh_silent, daemon_that_nobody_started)
+def daemon_that_was_started_for_nothing() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vm_libvirt, "SYSTEMD", "/nowhere")
+        patch.setattr(vm_libvirt, "TIMEOUT", 0)
+        vm_libvirt.ensure(Runner(lambda argv, **kwargs: (int(argv[0] == "virsh"), "error: Connection refused", "")))
+
+
+CASES = (
+    in_the_way,
+    missing,
+    incomplete_nodes,
+    ssh_silent,
+    daemon_that_nobody_started,
+    daemon_that_was_started_for_nothing,
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_error(case: Callable[[], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(vm_libvirt, "SYSTEMD", str(tmp_path))
+    monkeypatch.setattr(vm_libvirt, "PID_FILES", {"libvirtd": str(tmp_path / "pid")})
+    monkeypatch.setattr(vm_libvirt, "SETTINGS_FILE", str(tmp_path / "settings"))
     monkeypatch.setattr("socket.create_connection", refuse)
     with pytest.raises(NodeError) as caught:
         case()
