@@ -8,6 +8,7 @@ import shlex
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ArtifactError
+from ansible_collections.reftopo.lab.plugins.module_utils._disk_full import end_of
 
 LINES = 15  # of a failed command's output; compilers say the cause last
 
@@ -23,7 +24,7 @@ def checked(run: Run, what: str, command: t.Sequence[str], **options: t.Any) -> 
     """
     code, out, err = run(list(command), **options)
     if code != 0:
-        tail = "\n".join((err.strip() or out.strip()).splitlines()[-LINES:])
+        tail = end_of(err.strip() or out, LINES)
         raise ArtifactError(f"{what} failed with code {code}:\n{tail}\nTo see it alone: {by_hand(command, **options)}")
     return out
 

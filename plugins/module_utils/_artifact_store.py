@@ -18,7 +18,7 @@ import os
 import shutil
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._file import sha256_of
+from ansible_collections.reftopo.lab.plugins.module_utils._file import sha256_of, write_whole
 
 WITH_DIGESTS = ("binaries", "files", "images")  # parts of the manifest
 
@@ -139,10 +139,7 @@ class Store:
         """Write the manifest, with the digest of all that it names, which is there; returns it."""
         folder = self.folder(key)
         done = {**manifest, **{part: self._with_digests(folder, manifest[part]) for part in WITH_DIGESTS}}
-        temporary = os.path.join(folder, f"manifest.json.{os.getpid()}")
-        with open(temporary, "w", encoding="utf-8") as stream:
-            json.dump(done, stream, indent=1, sort_keys=True)
-        os.replace(temporary, os.path.join(folder, "manifest.json"))
+        write_whole(os.path.join(folder, "manifest.json"), json.dumps(done, indent=1, sort_keys=True))
         return done
 
     @staticmethod

@@ -34,11 +34,18 @@ class ImageCache:
 
     @contextlib.contextmanager
     def lock(self) -> t.Iterator[None]:
-        """Wait for other runs, and keep them waiting."""
+        """Wait for other runs, and keep them waiting; what is unfinished before and after is removed.
+
+        What a killed run left is seen by the next one, what a failed one made may have filled the disk.
+        """
         os.makedirs(self.images, exist_ok=True)
         with open(os.path.join(self.images, "lock"), "w", encoding="utf-8") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
+            self._remove_partials()
+            try:
+                yield
+            finally:
+                self._remove_partials()
 
     def progress(self, text: str) -> None:
         """Tell whoever watches what takes so long."""
@@ -49,8 +56,7 @@ class ImageCache:
         """Remove a folder with all that is in it."""
         self.runner.change(["rm", "--recursive", "--force", "--one-file-system", folder])
 
-    def remove_partials(self) -> None:
-        """Remove what interrupted runs left; only with the lock."""
+    def _remove_partials(self) -> None:
         for leftover in glob.glob(os.path.join(glob.escape(self.images), "*.partial")):
             self.remove(leftover)
 

@@ -51,7 +51,6 @@ class ImageBuilder:
         with self.cache.lock():
             if self.complete():
                 return False
-            self.cache.remove_partials()
             if not os.path.isdir(self.base):
                 self._build_base()
             self._build_image()

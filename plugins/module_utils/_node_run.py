@@ -12,6 +12,8 @@ import shlex
 import time
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._disk_full import end_of
+
 RunCommand = t.Callable[..., "tuple[int, str, str]"]
 
 ERROR_LINES = 20  # of a failed command's output that are shown
@@ -57,6 +59,5 @@ class Runner:
         except FileNotFoundError as error:
             raise NodeError(f"{argv[0]} is not installed. The role reftopo.lab.host installs it.") from error
         if code != 0:
-            tail = "\n".join((out + err).strip().splitlines()[-ERROR_LINES:])
-            raise NodeError(f"`{shlex.join(argv)}` failed with status {code}:\n{tail}")
+            raise NodeError(f"`{shlex.join(argv)}` failed with status {code}:\n{end_of(out + err, ERROR_LINES)}")
         return out

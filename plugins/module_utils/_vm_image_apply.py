@@ -63,7 +63,6 @@ class VmImageBuilder:
         with self.cache.lock():
             if self.complete():
                 return False
-            self.cache.remove_partials()
             if not os.path.isdir(self.kernel):
                 self._fetch_kernel()
             self._build_image()

@@ -135,6 +135,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._artifact_lock import 
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_model import ADDONS, CNIS, ArtifactError, of_cluster
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_plan import Locate
 from ansible_collections.reftopo.lab.plugins.module_utils._artifact_store import Store
+from ansible_collections.reftopo.lab.plugins.module_utils._disk_full import explained
 
 
 def run_module(module: AnsibleModule) -> dict:
@@ -182,7 +183,7 @@ def main() -> None:
     try:
         module.exit_json(**run_module(module))
     except (ArtifactError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=explained(error, module.params["cache"]))
 
 
 if __name__ == "__main__":

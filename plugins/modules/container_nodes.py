@@ -101,6 +101,7 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._disk_full import explained
 from ansible_collections.reftopo.lab.plugins.module_utils._node_converge import converge_absent, converge_present
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 
@@ -124,7 +125,7 @@ def main() -> None:
     try:
         result = converge(module.params, Runner(module.run_command), module.check_mode)
     except (NodeError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=explained(error, module.params["cache"]))
     module.exit_json(**result)
 
 

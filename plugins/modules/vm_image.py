@@ -88,6 +88,7 @@ commands:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._disk_full import explained
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image import folder_digest, has_manifest
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_image import VmRecipe, load_image
@@ -129,7 +130,7 @@ def main() -> None:
         if changed and not module.check_mode:
             changed = builder.build()
     except (NodeError, OSError) as error:
-        module.fail_json(msg=str(error), commands=runner.commands)
+        module.fail_json(msg=explained(error, module.params["cache"]), commands=runner.commands)
     diff = {"before": "", "after": f"{builder.path}\n"} if changed else {}
     module.exit_json(changed=changed, path=builder.path, key=recipe.key(), commands=runner.commands, diff=diff)
 

@@ -111,6 +111,7 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._disk_full import explained
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_converge import converge_absent, converge_present
 
@@ -134,7 +135,7 @@ def main() -> None:
     try:
         result = converge(module.params, Runner(module.run_command), module.check_mode)
     except (NodeError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=explained(error, module.params["cache"]))
     module.exit_json(**result)
 
 

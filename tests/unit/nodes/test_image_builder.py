@@ -126,10 +126,17 @@ def test_an_interrupted_build_is_resumed(machine: Machine, tmp_path: Path, fails
     with pytest.raises(NodeError, match="interrupted"):
         image.build()
     assert not image.complete()
-    leftovers = [path.name for path in Path(image.cache.images).glob("*.partial")]
+    assert not list(Path(image.cache.images).glob("*.partial"))
     machine.fails, machine.ran = "", []
     assert image.build()
-    assert machine.ran == ["rm"] * len(leftovers) + again + IMAGE
+    assert machine.ran == again + IMAGE
+
+
+def test_what_a_killed_run_left_is_removed_first(machine: Machine, tmp_path: Path) -> None:
+    image = builder(machine, tmp_path)
+    Path(f"{image.path}.partial").mkdir(parents=True)
+    assert image.build()
+    assert machine.ran == ["rm", "apt-get", "apt-config", "mmdebstrap", *IMAGE]
 
 
 def test_an_image_that_was_not_imported_is_an_error(machine: Machine, tmp_path: Path) -> None:

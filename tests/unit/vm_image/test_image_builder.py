@@ -169,10 +169,10 @@ def test_an_interrupted_build_is_resumed(
     with pytest.raises(NodeError, match="interrupted"):
         image.build()
     assert not image.complete()
-    leftovers = list(Path(image.cache.images).glob("*.partial"))
+    assert not list(Path(image.cache.images).glob("*.partial"))
     machine.fails, machine.ran = "", []
     assert image.build()
-    assert machine.ran == ["rm"] * len(leftovers) + again + IMAGE
+    assert machine.ran == again + IMAGE
 
 
 def test_progress_is_one_line(machine: Machine, tmp_path: Path, recipe: vm_image.VmRecipe) -> None:
