@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 
+from ansible_collections.reftopo.lab.plugins.module_utils._artifact_damage import damaged
 from ansible_collections.reftopo.lab.plugins.module_utils._image_cache import ImageCache
 from ansible_collections.reftopo.lab.plugins.module_utils._node_image import (
     CONTAINERD,
@@ -65,6 +66,9 @@ class ImageBuilder:
         os.rename(partial, self.base)
 
     def _build_image(self) -> None:
+        damages = damaged(self.recipe.artifacts, self.recipe.manifest)
+        if damages:
+            raise NodeError("\n".join(damages))
         partial = f"{self.path}.partial"
         rootfs = os.path.join(partial, "rootfs")
         os.mkdir(partial)

@@ -26,6 +26,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_keys import KNOW
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Seed, container_name
 from ansible_collections.reftopo.lab.plugins.module_utils._node_run import NodeError, Runner
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_domain import definitions
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_image_digest import damaged
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import RUNNING, SIZE, SIZES, Nic, Observed, Vm
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_observe import (
     accelerator,
@@ -104,7 +105,7 @@ def converge_present(params: t.Mapping[str, t.Any], runner: Runner, check_mode: 
             libvirt.ensure(runner)
             apply(runner, plans)
         addresses = {name: vm.address for name, vm in vms.items()}
-        wait_for_ssh(addresses, params["timeout"], lambda name: console(runner, vms[name]))
+        wait_for_ssh(addresses, params["timeout"], lambda name: console(runner, vms[name]) + damaged(image.path))
         after = _describe(_observe(vms, runner)) if commands else before
     return result(commands, before, after)
 

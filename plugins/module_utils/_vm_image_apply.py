@@ -8,7 +8,6 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import lzma
 import os
@@ -29,6 +28,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._vm_image import (
     packages_command,
     staging_commands,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_image_digest import digests
 
 
 class VmImageBuilder:
@@ -128,13 +128,8 @@ class VmImageBuilder:
             "key": self.recipe.key(),
             "image": self.recipe.manifest["key"],
             "kernel": release,
-            "digests": {name: _sha256(os.path.join(folder, name)) for name in ("vmlinux", "initrd")},
+            "digests": digests(folder),
             "files": fingerprint(folder),
         }
         with open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as stream:
             json.dump(manifest, stream, indent=2)
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as stream:
-        return f"sha256:{hashlib.sha256(stream.read()).hexdigest()}"

@@ -14,9 +14,10 @@ description:
     imports the artifacts' container images into a ready C(/var/lib/containerd).
   - The image is cached by a key of everything it is made of. The packages are cached apart, so that new artifacts do
     not need them again.
+  - Artifacts whose digests are not those of their C(manifest.json) are refused.
   - Package versions are no part of the key; remove C(node-images) from the cache for newer ones.
-  - Must run as root, on the machine that holds the cache. Two runs at once wait for each other; an interrupted one
-    leaves a folder C(*.partial) that the next one removes.
+  - Must run as root, on the machine that holds the cache. Two runs at once wait for each other; one that is
+    killed leaves a folder C(*.partial) that the next one removes.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - reftopo.lab.attributes

@@ -20,10 +20,10 @@ description:
     C(files/init) of the role P(reftopo.lab.vm_image#role).
   - The image is cached by a key of everything it is made of. The kernel's packages are cached apart; their versions are
     no part of the key. Remove C(vm-images) from the cache for newer ones.
-  - An image whose files do not have the size and modification time that C(manifest.json) says is refused; C(digests)
-    in it and C(e2fsck -fn disk.raw) tell more.
-  - Must run as root, on the machine that holds the cache, which must be amd64. Two runs at once wait for each other; an
-    interrupted one leaves a folder C(*.partial) that the next one removes.
+  - An image whose files do not have the size and modification time that C(manifest.json) says is refused. Their
+    C(digests) in it, of the disk that of its blocks, are compared when a machine does not come up.
+  - Must run as root, on the machine that holds the cache, which must be amd64. Two runs at once wait for each other; one that
+    is killed leaves a folder C(*.partial) that the next one removes.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - reftopo.lab.attributes

@@ -149,6 +149,17 @@ def test_an_image_that_was_not_imported_is_an_error(machine: Machine, tmp_path: 
     assert not image.complete()
 
 
+def test_damaged_artifacts_are_refused_before_anything_is_copied(machine: Machine, tmp_path: Path) -> None:
+    """Which texts there are: tests/unit/artifacts/test_damage.py."""
+    (tmp_path / "kubelet").write_text("damaged")
+    manifest = {**RECIPE.manifest, "binaries": {"kubelet": {"path": "kubelet", "sha256": "0", "destination": "/k"}}}
+    image = builder(machine, tmp_path, dataclasses.replace(RECIPE, artifacts=str(tmp_path), manifest=manifest))
+    with pytest.raises(NodeError, match="kubelet: damaged"):
+        image.build()
+    assert machine.ran == ["apt-get", "apt-config", "mmdebstrap"]
+    assert [path.name for path in Path(image.cache.images).iterdir() if path.name != "lock"] == [Path(image.base).name]
+
+
 def test_progress_is_one_line(machine: Machine, tmp_path: Path) -> None:
     builder(machine, tmp_path).build()
     assert (tmp_path / "progress").read_text() == "3/3 container images of the node image\n"

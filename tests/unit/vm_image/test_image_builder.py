@@ -131,6 +131,7 @@ def test_a_new_image(machine: Machine, tmp_path: Path, recipe: vm_image.VmRecipe
     manifest = json.loads(Path(image.path, "manifest.json").read_text())
     assert (manifest["key"], manifest["image"], manifest["kernel"]) == (recipe.key(), "node", RELEASE)
     assert manifest["digests"] == {
+        "disk.raw": f"blocks:{hashlib.sha256(bytes(8) + b'disk').hexdigest()}",
         "vmlinux": f"sha256:{hashlib.sha256(ZSTD).hexdigest()}",
         "initrd": f"sha256:{hashlib.sha256(b'initrd').hexdigest()}",
     }
