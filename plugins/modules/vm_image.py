@@ -22,8 +22,8 @@ description:
     no part of the key. Remove C(vm-images) from the cache for newer ones.
   - An image whose files do not have the size and modification time that C(manifest.json) says is refused. Their
     C(digests) in it, of the disk that of its blocks, are compared when a machine does not come up.
-  - Must run as root, on the machine that holds the cache, which must be amd64. Two runs at once wait for each other; one that
-    is killed leaves a folder C(*.partial) that the next one removes.
+  - Must run as root, on the machine that holds the cache, which must be amd64. Two runs at once wait for each other;
+    one that is killed leaves a folder C(*.partial) that the next one removes.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - reftopo.lab.attributes

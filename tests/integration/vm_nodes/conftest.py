@@ -75,7 +75,7 @@ class Lab:
 
     def __init__(self, image: str, state: Path) -> None:
         self.state, self.runner = state, Runner(real_nodes.run_command)
-        self.domain, self.tap, self.address = DOMAIN, TAP, ADDRESS
+        self.domain, self.bridge, self.tap, self.address = DOMAIN, BRIDGE, TAP, ADDRESS
         self.folder = CACHE / "nodes" / OWNER / NODE
         interface = {"peer": TAP, "mac": MAC, "address": f"{ADDRESS}/24", "mtu": 1400}
         self.params = {

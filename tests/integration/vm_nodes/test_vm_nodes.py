@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,48 @@ def test_an_image_that_was_changed_is_refused(lab: Any):
         lab.converge()
     os.utime(disk, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert lab.converge() == []
+
+
+def test_a_machine_that_ssh_does_not_reach_is_told_by_its_console(lab: Any):
+    """Its wire is cut. Of a kernel that is damaged meanwhile neither size nor time tell."""
+    kernel = Path(lab.params["image"]) / "vmlinux"
+    sh("ip", "link", "set", lab.tap, "nomaster")
+    told = silent(lab)
+    assert "libvirt says that it is running. The end of its console, " in told
+    assert "login:" in told.partition("The end of its console")[2]
+    assert "damaged" not in told
+
+    with other_byte(kernel):
+        assert f"{kernel}: damaged" in silent(lab)
+    sh("ip", "link", "set", lab.tap, "master", lab.bridge)
+    assert lab.converge() == []
+
+
+def silent(lab: Any) -> str:
+    """What is said when SSH does not answer soon."""
+    with pytest.raises(NodeError, match=f"SSH at {lab.address} does not answer within 2 s") as caught:
+        lab.converge(timeout=2)
+    return str(caught.value)
+
+
+@contextlib.contextmanager
+def other_byte(path: Path) -> Iterator[None]:
+    """Another first byte in a file for a while, as a disk that fails has it."""
+    with path.open("rb") as stream:
+        first = stream.read(1)
+    begin_with(path, bytes([first[0] ^ 1]))
+    try:
+        yield
+    finally:
+        begin_with(path, first)
+
+
+def begin_with(path: Path, byte: bytes) -> None:
+    """Write the first byte of a file, and keep its times."""
+    before = path.stat()
+    with path.open("r+b") as stream:
+        stream.write(byte)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def test_nothing_is_left(lab: Any):
