@@ -15,7 +15,6 @@ import json
 import os
 import re
 import socket
-import ssl
 import threading
 import time
 import typing as t
@@ -24,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible.module_utils.urls import open_url
 from ansible_collections.reftopo.lab.plugins.module_utils import _cni_switch
 from ansible_collections.reftopo.lab.plugins.module_utils._file import read_text, write_whole
+from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_ask import wait
 from ansible_collections.reftopo.lab.plugins.module_utils._kubeadm_manifests import (
     EARLY_KUBECONFIG,
     LACKING,
@@ -54,7 +54,7 @@ LEFTOVERS = (
 )
 # What kubeadm says, before it makes anything, of a containerd that does not answer while a disk stalls (its preflight).
 STALLED = re.compile(r"\[ERROR CRI\].*DeadlineExceeded")
-POLL_INTERVAL, LONGEST_PAUSE = 0.2, 3.0  # seconds
+POLL_INTERVAL = 0.2  # seconds
 KUBEADM = "/usr/bin/kubeadm"
 # What the kubelet shows the API: its certificate and key, and the authority that it trusts.
 KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
@@ -81,11 +81,6 @@ def observe(run: Run, desired: Desired, wait_for: t.Callable[[str], None]) -> Ob
         files={path: content for path, content in contents.items() if content is not None},
         manifests_differ=manifests_differ(run, desired, wait_for) if record and active else None,
     )
-
-
-def pause(asked: float) -> float:
-    """Seconds until the next question when one took so many: an emulated machine is to have time for other things."""
-    return min(max(POLL_INTERVAL, 4 * asked), LONGEST_PAUSE)
 
 
 class Applier:
@@ -224,19 +219,10 @@ class Applier:
             addons.result()
 
     def wait_for(self, path: str) -> None:
-        """Wait until an anonymous GET of ``path`` succeeds. No secret is sent, so no certificate is needed."""
-        url = f"https://{self.endpoint}{path}"
-        problem = "not asked"
-        while (began := time.monotonic()) < self.deadline and not self.cancelled.is_set():
-            try:
-                open_url(url, validate_certs=False, use_proxy=False, timeout=2).close()
-            except (OSError, ssl.SSLError) as error:  # urllib's errors are OSErrors
-                problem = str(error)
-                time.sleep(pause(time.monotonic() - began))
-            else:
-                return
-        if not self.cancelled.is_set():
+        """Wait until an anonymous GET of ``path`` succeeds."""
+        problem = wait(self.endpoint, path, lambda: time.monotonic() < self.deadline and not self.cancelled.is_set())
+        if problem and not self.cancelled.is_set():
             raise KubeadmError(
-                f"{url} did not answer in time; last: {problem}\n"
+                f"https://{self.endpoint}{path} did not answer in time; last: {problem}\n"
                 "Look at `crictl ps -a` or `journalctl -u kubelet` on the control plane."
             )
