@@ -31,7 +31,7 @@ COMMANDS = {
 # What Debian's tools note of their own use, logs, what systemd keeps of the running system, and what Ansible brings its
 # modules in; nobody but they know when to remove it.
 NOT_COMPARED = re.compile(
-    r"^/(dev|proc|sys|tmp|srv|var/log|var/tmp|run/(log|mount|systemd|udev|user|lock)|root/\.ansible|var/cache/(apt|debconf|ldconfig))(/|$)"
+    r"^/(dev|proc|sys|tmp|srv|var/log|var/tmp|run/(log|mount|systemd|udev|user|lock)|(root|home/[^/]+)/\.ansible|var/cache/(apt|debconf|ldconfig))(/|$)"
     r"|^/var/lib/(apt|systemd)(/|$)|^/var/lib/dpkg/(status-old|diversions-old|lock.*|triggers.*|statoverride-old|available.*)$"
     r"|^/etc/ld\.so\.cache$|/__pycache__"
 )

@@ -24,6 +24,7 @@ COPIED = (
     "etc/systemd/journald.conf.d/node.conf",
     "etc/systemd/system-preset/00-node.preset",
 )
+ADMIN = "admin"  # who may log in beside root
 OF_A_NODE = "rootfs/etc/systemd/system/node-setup.service.d"  # in what a VM gets beside the image
 # In place of the one that is installed nowhere then: whoever becomes a node has to get it, and give it back.
 PACKAGE = """\
@@ -36,14 +37,15 @@ Description: stands in for the package of this name
 
 
 def container_image(work: Path) -> Path:
-    """An image of packages, from the base that the tests of nodes keep; `work` is an empty folder."""
+    """An image of packages; those are kept for the next run of the tests. `work` is an empty folder."""
     for path in COPIED:
         (work / "files/rootfs" / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROLES / "node_image/files/rootfs" / path, work / "files/rootfs" / path)
+    (work / "files/rootfs/etc/ssh/sshd_config.d/admin.conf").write_text(f"AllowUsers {ADMIN}\n")
     _package(work / "files/rootfs/srv/packages", work / "package")
     recipe = node_image.Recipe(
         suite="trixie",
-        packages=tuple(_variables("node_image")["packages"]),
+        packages=(*_variables("node_image")["packages"], "sudo"),
         architecture=sh("dpkg", "--print-architecture").strip(),
         masked_units=tuple(_variables("node_image")["masked_units"]),
         artifacts="/nowhere",

@@ -21,6 +21,14 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_run import Runne
 from residue import diff
 
 ROOT = Path(__file__).parents[3]
+STRANGER, STRANGERS_MAC = "t-stranger", "02:00:00:00:00:99"
+# On w1: a user with sudo and without a password, opened by the same key.
+ADD_ADMIN = f"""\
+useradd --create-home --shell /bin/sh --password '*' {plain_images.ADMIN}
+echo '{plain_images.ADMIN} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{plain_images.ADMIN}
+cp --recursive /root/.ssh /home/{plain_images.ADMIN}/
+chown --recursive {plain_images.ADMIN}: /home/{plain_images.ADMIN}/.ssh
+"""
 HOSTS = "t-hosts"  # owner of the machines, and the bridge's name
 TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
@@ -65,9 +73,28 @@ class Hosts:
         if self.worker == "vm":
             image = plain_images.vm_image(self.image, runner, self.folder / "vm")
             machines.converge_present({**self.vm_marks, **given, "image": image}, runner, False)
+        self.ssh("w1", ADD_ADMIN)
+
+    def plug_stranger(self, name: str) -> None:
+        """Plug a machine with a host's address in at the bridge; this one goes on to know which of the two is meant."""
+        address = ADDRESSES[name]
+        known = ("lladdr", _mac(address), "dev", HOSTS, "nud", "permanent")
+        command("ip", "neighbor", "replace", address, *known)
+        command("ip", "netns", "add", STRANGER)
+        far = ("peer", "name", "eth0", "address", STRANGERS_MAC, "netns", STRANGER)
+        command("ip", "link", "add", STRANGER, "master", HOSTS, "up", "type", "veth", *far)
+        command("ip", "-n", STRANGER, "address", "add", f"{address}/24", "dev", "eth0")
+        command("ip", "-n", STRANGER, "link", "set", "eth0", "up")
+
+    def unplug_stranger(self) -> None:
+        """Undo plug_stranger, whatever is left of it."""
+        real_nodes.run_command(["ip", "link", "delete", STRANGER])
+        real_nodes.run_command(["ip", "netns", "delete", STRANGER])
+        real_nodes.run_command(["ip", "neighbor", "flush", "dev", HOSTS, "nud", "permanent"])
 
     def clear(self) -> None:
         """Remove whatever a test made, or left when it was killed."""
+        self.unplug_stranger()
         containers.converge_absent(self.marks, Runner(real_nodes.run_command), False)
         machines.converge_absent(self.vm_marks, Runner(real_nodes.run_command), False)
         for name in ADDRESSES:
@@ -112,6 +139,7 @@ class Hosts:
                 "provider": "existing",
                 "segment": "office",
                 "address": address,
+                "ansible_user": plain_images.ADMIN if name == "w1" else "root",
                 "ansible_ssh_private_key_file": f"{keys}/id_ed25519",
             }
             for name, address in ADDRESSES.items()

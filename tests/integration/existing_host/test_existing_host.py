@@ -23,13 +23,16 @@ def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
         hosts.ssh(name, f"dpkg --purge ethtool && apt-get -qq update && {words} && {OWN_TABLE}")
     before = {name: hosts.snapshot(name) for name in FURNISH}
 
-    # The control of the refusal: what is of somebody else, and a port in use, on two hosts at once.
+    # The control of the refusal: what is of somebody else, a port and an address in use, on two hosts at once.
     hosts.ssh("w1", FOREIGN)
     hosts.ssh("cp1", "systemd-run --quiet --unit=t-port python3 -m http.server 10250")
+    hosts.plug_stranger("w1")
     refused = hosts.play("up")
     assert refused.returncode != 0
     assert "/etc/cni: not empty" in refused.stdout
     assert "tcp 10250: somebody listens there already" in refused.stdout
+    assert "somebody else on the wire of eth0 has 198.51.100.12/24: 02:00:00:00:00:99" in refused.stdout
+    hosts.unplug_stranger()
     hosts.ssh("w1", "rm -r /etc/cni")
     hosts.ssh("cp1", "systemctl stop t-port")
     assert left(hosts, before) == [], "a refused host is not touched"
