@@ -8,21 +8,24 @@ Where every port of a bridge is the topology's own, nobody else can, and nothing
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import json
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     PROBLEM,
     Check,
+    Facts,
     Link,
     PreflightError,
     Stranger,
     Wire,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import Run
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_arp import others
 
 Data = t.Mapping[str, t.Any]
-Links = t.Mapping[str, Link]
 
 
 def wanted(topology: Data, segment: str) -> dict[str, str]:
@@ -39,33 +42,45 @@ def wanted(topology: Data, segment: str) -> dict[str, str]:
     return found
 
 
-def wires(links: Links, topology: Data, read: t.Callable[[list[str]], t.Any]) -> dict[str, Wire]:
-    """What is plugged in at the topology's bridges that are there, and is not its own, and what addresses it has.
-
-    Args:
-        read: what a command prints, as JSON.
+def with_wires(run: Run, facts: Facts, topology: Data) -> Facts:
+    """The facts, and what is plugged in at the topology's bridges that are there, is not its own and has its addresses.
 
     Raises:
         PreflightError: a bridge cannot be asked.
     """
+    # Who may not try the kernel's features may not ask, either.
+    bridges = {name: segment.get("bridge", "") for name, segment in topology["segments"].items()}
+    there = {name: one for name, one in bridges.items() if _owner(facts, one) == topology["name"]}
+    if facts.trials is None or not there:
+        return facts
+    ports = [row for row in _read(run, ["ip", "-j", "link", "show"]) if row.get("master") in there.values()]
+    foreign = [(row["master"], row["ifname"]) for row in ports if _owner(facts, row["ifname"]) != topology["name"]]
     found = {}
-    for name, segment in topology["segments"].items():
-        bridge = segment.get("bridge", "")
-        if bridge in links and links[bridge].owner == topology["name"]:
-            ports = {port: link.owner for port, link in links.items() if link.master == bridge}
-            foreign = sorted(port for port, owner in ports.items() if owner != topology["name"])
-            found[name] = _wire(bridge, foreign, list(wanted(topology, name)), read) if foreign else Wire(bridge)
-    return found
+    for name, bridge in there.items():
+        strange = sorted(port for master, port in foreign if master == bridge)
+        found[name] = _wire(run, bridge, strange, list(wanted(topology, name))) if strange else Wire(bridge)
+    return dataclasses.replace(facts, wires=found)
 
 
-def _wire(bridge: str, foreign: list[str], addresses: list[str], read: t.Callable[[list[str]], t.Any]) -> Wire:
+def _owner(facts: Facts, link: str) -> str:
+    return facts.links.get(link, Link()).owner
+
+
+def _read(run: Run, command: list[str]) -> list[Data]:
+    rc, stdout, stderr = run(command)
+    if rc:
+        raise PreflightError(f"{' '.join(command)}: {stderr.strip()}")
+    return json.loads(stdout or "[]")
+
+
+def _wire(run: Run, bridge: str, foreign: list[str], addresses: list[str]) -> Wire:
     try:
         answers = others(bridge, addresses)
     except OSError as error:
         if error.errno == errno.ENETDOWN:
             return Wire(bridge, tuple(foreign), down=True)
         raise PreflightError(f"Nobody can be asked by ARP on {bridge}: {error}") from error
-    ports = _ports(read(["bridge", "-j", "fdb", "show", "br", bridge]))
+    ports = _ports(_read(run, ["bridge", "-j", "fdb", "show", "br", bridge]))
     strangers = [
         Stranger(address, mac, ", ".join(sorted(ports.get(mac, foreign))))
         for address, macs in answers.items()

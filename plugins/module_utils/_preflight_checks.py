@@ -49,10 +49,10 @@ def checks(facts: Facts, topology: Data) -> list[Check]:
     """Every line of the table for a compiled topology, in the order in which things are built."""
     lines = [*providers(topology), *features(facts, topology)]
     lines += [*commands(facts, topology), *capabilities(facts, topology)]
+    lines += addresses(facts.wires, topology)
     if topology["nodes"]:
         lines += [engine(facts), cgroup(facts), *resources(facts, topology)]
-    lines += [*links(facts, topology), *addresses(facts.wires, topology), *machines(facts, topology)]
-    lines += members(facts, topology)
+    lines += [*links(facts, topology), *machines(facts, topology), *members(facts, topology)]
     return [*lines, *underlay(facts, topology), *subnets(facts, topology)]
 
 

@@ -39,16 +39,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Link:
-    """A link of the host: its kind ("" for a device of its own), the topology whose mark it carries, if any, and the
-    bridge whose port it is, if any.
-    """
+    """A link of the host: its kind ("" for a device of its own) and the topology whose mark it carries, if any."""
 
     kind: str = ""
     owner: str = ""
     vni: int = 0  # of a vxlan, as the UDP port that it takes packets at
     port: int = 0
     mtu: int = 0
-    master: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from ansible_collections.reftopo.lab.plugins.module_utils._link_model import group, split_mark
 from ansible_collections.reftopo.lab.plugins.module_utils._node_common import LEAVING
-from ansible_collections.reftopo.lab.plugins.module_utils._preflight_addresses import wires
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
     Facts,
     Folder,
@@ -46,30 +45,27 @@ RECORD = "cluster.json"  # in a topology's state folder, by the module cluster_s
 _NOT_A_NETWORK = ("default", "127.", "::1", "ff00::/8", "224.", "multicast")
 
 
-def observe(run: Run, topology: t.Mapping[str, t.Any], cache: Path, record: Path | None) -> Facts:
-    """This machine's state as far as it matters to the compiled topology.
+def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path, record: Path | None) -> Facts:
+    """This machine's state as far as it matters to the topology of that name.
 
-    `cache` is the folder whose file system must have room; `record` is the file that says what its cluster was built
-    with, if any.
+    `needs` are the features to try; `cache` is the folder whose file system must have room; `record` is the file that
+    says what its cluster was built with, if any.
 
     Raises PreflightError for a command that did not do what it does on any machine.
     """
     versions = {name: version for name in COMMANDS if (version := _version(run, name))}
     capabilities = parse_capabilities(Path("/proc/self/status").read_text())
-    name, allowed = topology["name"], capabilities >= TO_TRY
-    links = parse_links(name, _json(run, ["ip", "-j", "-d", "link", "show"])) if "ip" in versions else {}
     return Facts(
-        trials=try_features(run, topology["needs"]) if allowed else None,
+        trials=try_features(run, needs) if capabilities >= TO_TRY else None,
         versions=versions,
         installable=shutil.which("apt-get") is not None,
-        links=links,
-        wires=wires(links, topology, lambda command: _json(run, command)) if allowed else {},
+        links=parse_links(topology, _json(run, ["ip", "-j", "-d", "link", "show"])) if "ip" in versions else {},
         addresses=parse_addresses(_json(run, ["ip", "-j", "-4", "address", "show"])) if "ip" in versions else {},
         bound=parse_bound(Path("/proc/net/udp").read_text()),
         routes=parse_routes(_json(run, ["ip", "-j", "route", "show", "table", "all"])) if "ip" in versions else (),
         containers=_containers(run) if "podman" in versions else {},
         domains={domain.name: Machine(domain.owner, has_process(domain)) for domain in definitions()},
-        folders=_folders(cache / "nodes" / name),
+        folders=_folders(cache / "nodes" / topology),
         record=json.loads(record.read_text()) if record and record.exists() else {},
         disk_free=_disk_free(cache),
         cache_ready=all(any(cache.glob(f"{kind}/*/manifest.json")) for kind in ("artifacts", "node-images")),
@@ -90,7 +86,7 @@ def parse_links(topology: str, links: list[dict[str, t.Any]]) -> dict[str, Link]
         details = link.get("linkinfo", {})
         data = details.get("info_data", {}) if details.get("info_kind") == "vxlan" else {}
         numbers = (data.get("id", 0), data.get("port", 0), link.get("mtu", 0))
-        found[link["ifname"]] = Link(details.get("info_kind", ""), owner, *numbers, master=link.get("master", ""))
+        found[link["ifname"]] = Link(details.get("info_kind", ""), owner, *numbers)
     return found
 
 

@@ -124,6 +124,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_addresses import with_wires
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_checks import cautions, checks, topology_errors
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_members import gone
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import LATER, PreflightError
@@ -150,7 +151,8 @@ def main() -> None:
     record = Path(params["state_dir"], RECORD) if params["state_dir"] else None
     try:
         if topology:
-            facts = observe(module.run_command, topology, Path(params["cache_dir"]), record)
+            facts = observe(module.run_command, params["name"], topology["needs"], Path(params["cache_dir"]), record)
+            facts = with_wires(module.run_command, facts, topology)
             lines += checks(facts, topology)
             leaving = gone(facts, topology)
     except PreflightError as error:

@@ -3,23 +3,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import json
 import typing as t
 
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _preflight_addresses as preflight
 from ansible_collections.reftopo.lab.plugins.module_utils import _probe_arp as arp
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import Link, PreflightError, Stranger, Wire
-from preflight_machines import TOPOLOGY
+from preflight_machines import GOOD, TOPOLOGY
 
 BRIDGE = "rt-00000001"
 LINKS = {
     "lo": Link(),
     BRIDGE: Link("bridge", "small"),
-    "rt-00000002": Link("veth", "small", master=BRIDGE),
-    "rt-0000000f": Link("veth", "other", master="rt-0000000e"),
+    "rt-00000002": Link("veth", "small"),
+    "rt-0000000f": Link("veth", "other"),
 }
-PLUGGED = {**LINKS, "vnet3": Link("tun", "", master=BRIDGE), "eth1": Link("", "", master=BRIDGE)}
+PLUGGED = {**LINKS, "vnet3": Link("tun"), "eth1": Link()}
+PORTS = {"rt-00000002": BRIDGE, "rt-0000000f": "rt-0000000e", "vnet3": BRIDGE, "eth1": BRIDGE}
 OURS, THEIRS = "02:00:00:00:00:0c", "52:54:00:00:00:07"
 FDB = [
     {"mac": OURS, "ifname": "rt-00000002"},
@@ -34,6 +37,7 @@ class Machine:
     def __init__(self, answers: dict[str, list[str]], fails: int = 0) -> None:
         self.answers, self.fails = answers, fails
         self.asked: list[tuple[str, list[str]]] = []
+        self.ports: list[dict[str, str]] = []
 
     def others(self, interface: str, addresses: list[str]) -> dict[str, list[str]]:
         self.asked.append((interface, addresses))
@@ -41,16 +45,18 @@ class Machine:
             raise OSError(self.fails, "no")
         return {address: self.answers.get(address, []) for address in addresses}
 
-    def read(self, command: list[str]) -> t.Any:
-        assert command == ["bridge", "-j", "fdb", "show", "br", BRIDGE]
-        return FDB
+    def run(self, command: list[str]) -> tuple[int, str, str]:
+        told = {"ip -j link show": self.ports, f"bridge -j fdb show br {BRIDGE}": FDB}
+        return 0, json.dumps(told[" ".join(command)]), ""
 
 
 @pytest.fixture
 def wires(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, Wire]]:
     def look(machine: Machine, links: dict[str, Link] = PLUGGED) -> dict[str, Wire]:
         monkeypatch.setattr(preflight, "others", machine.others)
-        return preflight.wires(links, TOPOLOGY, machine.read)
+        machine.ports = [{"ifname": name, "master": PORTS.get(name, "")} for name in links]
+        facts = dataclasses.replace(GOOD, links=links)
+        return dict(preflight.with_wires(machine.run, facts, TOPOLOGY).wires)
 
     return look
 
@@ -64,7 +70,7 @@ def test_nobody_is_asked_where_all_ports_are_the_topologys_own(wires):
 def test_a_bridge_of_others_and_one_that_is_not_there_are_left_alone(wires):
     machine = Machine({})
     foreign = {**PLUGGED, BRIDGE: Link("bridge", "other")}
-    assert wires(machine, foreign) == wires(machine, {"vnet3": Link("tun", "", master=BRIDGE)}) == {}
+    assert wires(machine, foreign) == wires(machine, {"vnet3": Link("tun")}) == {}
     assert machine.asked == []
 
 
@@ -90,6 +96,12 @@ def test_who_answers_behind_one_of_our_ports_is_no_stranger(wires, macs, port):
 
 def test_a_bridge_that_is_down_is_not_asked_and_that_is_said(wires):
     assert wires(Machine({}, errno.ENETDOWN))["lan"] == Wire(BRIDGE, ("eth1", "vnet3"), down=True)
+
+
+def test_who_may_not_try_features_asks_nobody():
+    machine = Machine({})
+    facts = dataclasses.replace(GOOD, links=PLUGGED, trials=None)
+    assert preflight.with_wires(machine.run, facts, TOPOLOGY).wires == {}
 
 
 def test_a_wire_that_cannot_be_asked_is_an_error_and_not_free(wires):

@@ -39,9 +39,7 @@ def flannel_vxlan(root: pathlib.Path) -> str:
 def inventory(root, tmp_path):
     """Run ansible-inventory on folders of topologies; returns the finished process."""
 
-    def run(
-        *words: str, path: str | None = None, hosts: str = "", empty: tuple[str, ...] = (), **files: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, path: str | None = None, hosts: str = "", **files: str) -> subprocess.CompletedProcess[str]:
         for name, text in files.items():
             folder = tmp_path / "inventories" / name.replace("_", "-")
             folder.mkdir(parents=True)
@@ -55,7 +53,6 @@ def inventory(root, tmp_path):
             "ANSIBLE_NOCOLOR": "1",
             "COLUMNS": "500",
             **({"REFTOPO_HOSTS": hosts} if hosts else {}),
-            **dict.fromkeys(empty, ""),
         }
         command = [
             f"{pathlib.Path(sys.executable).parent}/ansible-inventory",

@@ -116,14 +116,6 @@ def test_variables_of_the_host(listed):
     assert variables["reftopo_topology"]["link_state"]["owner"] == "t-pair"
 
 
-def test_an_empty_variable_counts_as_not_set(inventory, tmp_path):
-    done = inventory("--list", empty=("REFTOPO_PROVIDER", "REFTOPO_STATE", "REFTOPO_CACHE"), t_pair=VALID)
-    node = json.loads(done.stdout)["_meta"]["hostvars"]["n1.t-pair"]
-    assert node["reftopo_node"]["provider"] == "container"
-    assert node["reftopo_state_dir"] == f"{tmp_path}/.local/state/reftopo/t-pair"
-    assert node["reftopo_cache_dir"] == f"{tmp_path}/.cache/reftopo"
-
-
 def test_an_invalid_file_leaves_the_others_usable(inventory):
     done = inventory("--list", t_pair=VALID, t_broken=INVALID)
     data = json.loads(done.stdout)
