@@ -78,7 +78,7 @@ CALICO = Plugin(
     {
         "bgp": Backend(
             defaults={"as_number": 64512},
-            options=("mtu", "route_reflectors", "peers", "password"),
+            options=("mtu", "route_reflectors", "peers", "password", "datastore"),
             one_segment=True,
         ),
         "vxlan": Backend(50, {"vni": 4096, "port": 4789, "direct_routing": False}, "vxlan.calico", "vxlan"),

@@ -4,7 +4,9 @@
 
 """What a node's flanneld leased, and whom etcd answers; prints it as JSON. Changes nothing.
 
-    python3 -m …._probe_etcd ENDPOINT
+    python3 -m …._probe_etcd ENDPOINT [AUTHORITY CERTIFICATE KEY]
+
+The three files are those of a client, by default flanneld's.
 
 This module util is PRIVATE to the collection. It is sent to a machine as text, so beside the paths it needs nothing but
 Python, and openssl for a certificate that no authority knows.
@@ -34,6 +36,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._flannel_etcd import (
 TIMEOUT = 5.0  # seconds
 # With TLS 1.3 a client is done before the server has looked at its certificate (RFC 8446, section 2): it must wait.
 SECOND_THOUGHTS = 0.5
+FLANNELS = tuple(f"{FLANNEL}/{name}" for name in (AUTHORITY, CERTIFICATE, KEY))
 REQUEST = b"GET /health HTTP/1.0\r\n\r\n"
 Chain = t.Optional[tuple[str, str]]
 
@@ -50,9 +53,9 @@ def stranger(folder: str) -> tuple[str, str]:
     return chain
 
 
-def asked(endpoint: str, chain: Chain) -> dict[str, str]:
+def asked(endpoint: str, authority: str, chain: Chain) -> dict[str, str]:
     """What etcd answers a client with this certificate: ok, refused (by an alert of TLS), or error."""
-    url, context = urllib.parse.urlsplit(endpoint), ssl.create_default_context(cafile=f"{FLANNEL}/{AUTHORITY}")
+    url, context = urllib.parse.urlsplit(endpoint), ssl.create_default_context(cafile=authority)
     if chain:
         context.load_cert_chain(*chain)
     try:
@@ -76,15 +79,16 @@ def _health(tls: ssl.SSLSocket) -> dict[str, str]:
     return {"observed": "ok" if " 200 " in f"{status} " else "error", "detail": status}
 
 
-def facts(endpoint: str) -> dict[str, t.Any]:
-    """The node's subnet file as names and values, and what each kind of client is answered."""
-    lines = pathlib.Path(SUBNET_FILE).read_text(encoding="utf-8").splitlines()
+def facts(endpoint: str, authority: str, *own: str) -> dict[str, t.Any]:
+    """flannel's subnet file as names and values, where there is one, and what each kind of client is answered."""
+    file = pathlib.Path(SUBNET_FILE)
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     with tempfile.TemporaryDirectory() as folder:
-        own = (f"{FLANNEL}/{CERTIFICATE}", f"{FLANNEL}/{KEY}")
-        chains: dict[str, Chain] = {"certificate": own, "none": None, "stranger": stranger(folder)}
-        answers = {client: asked(endpoint, chain) for client, chain in chains.items()}
+        chains: dict[str, Chain] = {"certificate": t.cast(Chain, own), "none": None, "stranger": stranger(folder)}
+        answers = {client: asked(endpoint, authority, chain) for client, chain in chains.items()}
     return {"subnet": dict(line.split("=", 1) for line in lines if "=" in line), "answers": answers}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(facts(sys.argv[-1])))
+    ENDPOINT, *IDENTITY = sys.argv[2:]  # behind what the bootstrap takes
+    sys.stdout.write(json.dumps(facts(ENDPOINT, *(IDENTITY or FLANNELS))))

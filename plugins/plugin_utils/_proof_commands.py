@@ -83,9 +83,9 @@ def pod_facts() -> str:
     return python(PODS)
 
 
-def etcd_facts(endpoint: str) -> str:
-    """Print what a node leased of etcd, and whom etcd answers there, as JSON."""
-    return python(ETCD, endpoint)
+def etcd_facts(endpoint: str, *identity: str) -> str:
+    """Print what flanneld leased, if it did, and whom etcd answers there, as JSON; identity is as in the probe."""
+    return python(ETCD, endpoint, *identity)
 
 
 def forget_lease(endpoint: str, key: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_bridge as bridge
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_datastore as datastore
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ingress as ingress
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_load_balancer as load_balancer
@@ -33,4 +34,5 @@ MECHANISM_CLAIMS: tuple[tuple[str, str, t.Callable[[Data], t.Sequence[t.Any]]], 
     ("led", "ingress", ingress.claims),
     ("followed", "ingress-nginx", nginx.claims),
     ("peered", "peering", peering.claims),
+    ("stored", "datastore", datastore.claims),
 )

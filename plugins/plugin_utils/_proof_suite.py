@@ -19,6 +19,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_agent import PARALLEL
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_server import READY
+from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_calico_etcd as calico_etcd
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_commands as commands
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_ends as ends
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_etcd as etcd
@@ -85,9 +86,13 @@ class Lab:
         return self.peers_now()
 
     def peers_now(self) -> dict[str, Peer]:
-        """The same as the cluster's API has them now."""
-        resources = PLUGINS[self.topology["cluster"]["cni"]["name"]].RESOURCES
-        return peers(json.loads(self.kubectl(f"get {resources} --all-namespaces -o json"))["items"], self.topology)
+        """The same as the cluster's API has them now, or Calico's own etcd."""
+        cni = self.topology["cluster"]["cni"]
+        resources = (calico_etcd if "endpoint" in cni else PLUGINS[cni["name"]]).RESOURCES
+        items = json.loads(self.kubectl(f"get {resources} --all-namespaces -o json"))["items"]
+        if "endpoint" in cni:
+            items = calico_etcd.objects(self.control_plane.run(calico_etcd.read_command(cni["endpoint"])), items)
+        return peers(items, self.topology)
 
     @functools.cached_property
     def records(self) -> etcd.Records:

@@ -22,6 +22,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import (
 )
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_allocate import allocate, gateway
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_change import merge_patch
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_datastore import with_endpoint
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_dns import addressed
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
@@ -186,7 +187,7 @@ def _cluster(cluster: Data, compiled: Data) -> Data:
         "endpoint": f"{first['address']}:{API_PORT}",
         "control_plane": by_role["control-plane"],
         "workers": by_role["worker"],
-        "cni": _cni(cluster["cni"], compiled),
+        "cni": with_endpoint(_cni(cluster["cni"], compiled), first["address"]),
         **({"dns": addressed(cluster["dns"], compiled["namespaces"])} if "dns" in cluster else {}),
         "proxy_modes": (modes := {name: node["proxy_mode"] for name, node in compiled["nodes"].items()}),
         **({"proxy_scheduler": cluster.get("proxy_scheduler", DEFAULT_SCHEDULER)} if IPVS in modes.values() else {}),

@@ -16,6 +16,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
     plugin_of,
     pod_network,
 )
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_datastore import break_mesh_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import interfaces
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import pods
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem, did_you_mean
@@ -31,6 +32,7 @@ def break_problems(path: str, check: Data, topology: Data) -> t.Iterator[Problem
     yield from _cut_problems(path, check, topology)
     yield from _detach_problems(path, check, topology)
     yield from _mesh_problems(path, check, topology)
+    yield from break_mesh_problems(path, check, topology)
     yield from break_reflector_problems(path, check, topology)
 
 

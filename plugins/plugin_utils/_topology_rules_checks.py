@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import BACKENDS, PLUGINS, pod_network
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_datastore import DATASTORE_RULES
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import bridges, in_order
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import MECHANISM as PEERING
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_peering import peering_problems
@@ -37,7 +38,7 @@ SECTION = {"services": "cluster", "dns": "cluster", "nodes": "nodes", "namespace
 # Targets that see the packet's source address as the pod's node sent it.
 SEES_SOURCE = ("pods", *MACHINES)
 # Mechanisms whose checks have rules of their own.
-OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, **INGRESS_RULES}
+OWN_RULES = {PEERING: peering_problems, "load-balancer": balanced_problems, **DATASTORE_RULES, **INGRESS_RULES}
 ENFORCING = " or ".join(sorted(name for name, plugin in PLUGINS.items() if plugin.enforces))
 
 

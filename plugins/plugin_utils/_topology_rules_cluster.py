@@ -15,6 +15,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
     to_own_pods,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._proxy_mode import IPVS
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_datastore import datastore_problems
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import (
     Interface,
     first_of_nodes,
@@ -43,7 +44,7 @@ NODE_BITS_MAX = 16
 # Every IPv4 host must take a datagram of this many bytes (RFC 791 section 3.1).
 MTU_MIN = 576
 # What a backend can be given beside its name.
-OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu", "route_reflectors", "peers", "password")
+OPTIONS = ("vni", "port", "direct_routing", "as_number", "mtu", "route_reflectors", "peers", "password", "datastore")
 
 
 def cluster_problems(topology: Data) -> t.Iterator[Problem]:
@@ -78,6 +79,7 @@ def backend_problems(section: str, cni: Data, topology: Data) -> t.Iterator[Prob
         path = f"{section}.cni.route_reflectors"
         yield from reflector_problems(path, cni.get("route_reflectors"), topology.get("nodes"))
         yield from peer_problems(f"{section}.cni", cni, topology)
+        yield from datastore_problems(f"{section}.cni", cni)
 
 
 def _control_plane_problems(nodes: Data | None) -> t.Iterator[Problem]:

@@ -65,6 +65,8 @@ def rendered(name: str, cni: dict, signs: bool = False) -> str:
         __kubernetes_signs=signs,
         __kubernetes_bgp_file="/bgp.yaml",
         __kubernetes_bgp_secret_file="/bgp-password.yaml",
+        __kubernetes_stores="endpoint" in cni,
+        __kubernetes_etcd_secret_file="/calico-etcd-secrets.yaml",
     )
 
 
@@ -102,3 +104,15 @@ def test_either_may_be_without_the_other():
     configuration, *others = yaml.safe_load_all(rendered("bgp.yaml.j2", {**BGP, "password": True}, signs=True))
     assert configuration["spec"] == {"nodeMeshPassword": SECRET}
     assert [one["kind"] for one in others] == ["Role", "RoleBinding"]
+
+
+def test_an_etcd_of_its_own_is_said_where_its_manifest_leaves_it_open():
+    """The files are those that the manifest mounts the Secret as; its data come by a file of mode 0600."""
+    made = yaml.safe_load(rendered("cni/calico.yaml.j2", {**BGP, "endpoint": "https://172.30.24.11:6666"}))
+    config, secret, _daemon = made["patches"]
+    data = yaml.safe_load(config["patch"])["data"]
+    assert data["etcd_endpoints"] == "https://172.30.24.11:6666"
+    assert {data[f"etcd_{name}"] for name in ("ca", "cert", "key")} == {
+        f"/calico-secrets/etcd-{name}" for name in ("ca", "cert", "key")
+    }
+    assert secret == {"path": "/calico-etcd-secrets.yaml"}

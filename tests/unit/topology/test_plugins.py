@@ -64,6 +64,13 @@ def test_a_plugin(flannel_vxlan, case):
     assert mechanism(topology["cluster"]["cni"]) == cni["backend"]
 
 
+def test_an_etcd_of_its_own_is_on_the_control_plane(flannel_vxlan):
+    cni = {"name": "calico", "backend": "bgp", "datastore": "etcd"}
+    assert compiled(flannel_vxlan, cni)["cluster"]["cni"]["endpoint"] == "https://172.30.10.11:6666"
+    for said in ({}, {"datastore": "kubernetes"}):
+        assert "endpoint" not in compiled(flannel_vxlan, {"name": "calico", "backend": "bgp", **said})["cluster"]["cni"]
+
+
 LINKS = ("cni0", "cali12", "flannel.1", "flannel0", "tunl0", "vxlan.calico", "eth0")
 OWN = {
     ("flannel", "flannel.1"): ({"cni0"}, {"cali12", "flannel0", "tunl0", "vxlan.calico"}),
