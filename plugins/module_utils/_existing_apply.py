@@ -39,7 +39,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive"}
 GONE = (FileNotFoundError, ProcessLookupError)  # what ended or was removed meanwhile
-PATIENCE, POLL_INTERVAL = 20, 0.2  # seconds that killed processes may take, and between two looks
+PATIENCE, POLL_INTERVAL = 20, 0.2  # seconds that killed processes and rules may take, and between two looks
 
 
 class Applier:
@@ -160,8 +160,32 @@ class Applier:
         self._command("mount", "--make-rprivate", path)
 
     def _unlink(self, name: str) -> None:
-        if os.path.exists(f"/sys/class/net/{name}"):
-            self._command("ip", "link", "delete", name)
+        """A pod's may go meanwhile: the kernel removes it a moment after the pod's network namespace."""
+        path = f"/sys/class/net/{name}"
+        try:
+            if os.path.exists(path):
+                self._command("ip", "link", "delete", name)
+        except ExistingError:
+            if os.path.exists(path):
+                raise
+
+    def _unroute(self, route: str) -> None:
+        self._command("ip", "route", "delete", *route.split())
+
+    def _unaddress(self, address: str) -> None:
+        self._command("ip", "address", "delete", *address.split())
+
+    def _destroy(self, ipset: str) -> None:
+        """Rules let go of a set a moment after they are gone: a worker of the kernel frees them (nf_tables_api.c)."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._command("ipset", "destroy", ipset)
+                return
+            except ExistingError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_INTERVAL)
 
     def _nft(self, command: str) -> None:
         self._command("nft", *command.split())

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Desired, Facts, Observed
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import below, lacking, to_import, to_write
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import RECORD
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_traces import made_by_plugin
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
 
 GIB, MIB = 1024**3, 1024**2
@@ -100,8 +101,8 @@ def _folders(observed: Observed) -> t.Iterator[str]:
 
 
 def _links(observed: Observed, desired: Desired) -> t.Iterator[str]:
-    for name in desired.links:
-        if name in observed.links:
+    for name in sorted(observed.links):
+        if made_by_plugin(name, desired.links):
             yield f"the link {name} is there already; delete it if it is a leftover (ip link delete {name})"
 
 

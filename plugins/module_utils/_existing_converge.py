@@ -17,6 +17,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import 
     kept,
     lacking,
     plan_absent,
+    plan_end,
     plan_present,
     record_of,
 )
@@ -58,10 +59,14 @@ def absent(params: Params, run: Run, check_mode: bool) -> Result:
         raise ExistingError(f"This host is a node of the topology {observed.record.owner}: nothing of it is touched.")
     if observed.record and observed.facts.lacks:
         raise ExistingError(f"no {', '.join(observed.facts.lacks)}: what was put there cannot be taken back without.")
-    steps = plan_absent(observed)
-    applier = Applier(run, None, observed.record, "")
+    applier, ending = Applier(run, None, observed.record, ""), plan_end(observed)
+    if ending and not check_mode:
+        applier.apply(ending)
+        observed = observe(run, None)  # as it is when nobody changes it any more
+    rest = plan_absent(observed)
     if not check_mode:
-        applier.apply(steps)
+        applier.apply(rest)
+    steps = ending + rest
     return {**_told(steps, applier), "lacking": [], "kept": kept(observed)}
 
 

@@ -15,7 +15,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
 
 UNITS = "/etc/systemd/system"
 CONTAINERD = "containerd.service"
-# Wholly of containerd, the kubelet, kubeadm, flannel and the CNI plugins: a host that becomes a node has nothing in
+# Wholly of containerd, the kubelet, kubeadm, flannel, Calico and CNI plugins: a host that becomes a node has nothing in
 # them, and all of them go.
 FOLDERS = (
     "/etc/cni",
@@ -23,17 +23,21 @@ FOLDERS = (
     "/etc/kubernetes",
     "/opt/cni",
     "/opt/containerd",
+    "/run/calico",
     "/run/containerd",
     "/run/flannel",
     "/run/kubernetes",
     "/run/node-setup",
+    "/run/nodeagent",
     "/run/nri",
     "/usr/libexec/kubernetes",
     "/usr/local/lib/reftopo",
+    "/var/lib/calico",
     "/var/lib/cni",
     "/var/lib/containerd",
     "/var/lib/etcd",
     "/var/lib/kubelet",
+    "/var/log/calico",
     "/var/log/containers",
     "/var/log/pods",
 )
@@ -42,7 +46,8 @@ TRACES = ("/root/.kube", "/run/xtables.lock")
 # What they leave empty: the names of pods' network namespaces, and what a kube-proxy mounts that finds no modules.
 HOLLOW = ("/run/netns", "/usr/lib/modules")
 # Settings that are written: by node-setup, by the kubelet (pkg/kubelet/cm/container_manager_linux.go,
-# setupKernelTunables) and by kube-proxy (cmd/kube-proxy/app/conntrack.go; pkg/proxy/nftables/proxier.go).
+# setupKernelTunables), by kube-proxy (cmd/kube-proxy/app/conntrack.go; pkg/proxy/nftables/proxier.go) and by Felix
+# (nf_conntrack_acct).
 SYSCTLS = (
     "kernel.keys.root_maxbytes",
     "kernel.keys.root_maxkeys",
@@ -52,6 +57,7 @@ SYSCTLS = (
     "net.ipv4.conf.all.route_localnet",
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.forwarding",
+    "net.netfilter.nf_conntrack_acct",
     "net.netfilter.nf_conntrack_max",
     "net.netfilter.nf_conntrack_tcp_be_liberal",
     "net.netfilter.nf_conntrack_tcp_timeout_close_wait",
@@ -85,7 +91,7 @@ class Desired:
         images: archives by the image's name.
         packages: names of Debian packages.
         units: to be enabled; containerd among them is started, too.
-        links: names of links that the network plugin makes.
+        links: names, or patterns of a shell, of links that the network plugin makes.
         interface: name, address (with prefix length) and mtu of the one by which it reaches the others.
         networks: of pods and services, by their place in the topology's file.
         ports: of TCP and UDP that its programs listen at, by protocol.
@@ -157,6 +163,7 @@ class Observed:
         links: names.
         pods: control groups of pods.
         rules: commands of nft(8) that take away what was not there before, see ``_existing_rules``.
+        routes: those that BIRD and Felix left, see ``_existing_traces``.
         facts: what only the checks look at.
     """
 
@@ -174,4 +181,5 @@ class Observed:
     links: frozenset[str] = frozenset()
     pods: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     facts: Facts = field(default_factory=Facts)

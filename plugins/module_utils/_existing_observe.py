@@ -17,7 +17,7 @@ import stat
 import typing as t
 from pathlib import Path
 
-from ansible_collections.reftopo.lab.plugins.module_utils import _existing_rules
+from ansible_collections.reftopo.lab.plugins.module_utils import _existing_rules, _existing_traces
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import (
     FOLDERS,
     HOLLOW,
@@ -67,7 +67,7 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
     record = load_record(read_text(RECORD))
     if lacks := _lacks():
         return Observed(record=record, facts=Facts(lacks=lacks))
-    ruleset = json.loads(_output(run, ["nft", "-j", "list", "ruleset"]) or "{}") if shutil.which("nft") else {}
+    ruleset = json.loads(_of_tool(run, ["nft", "-j", "list", "ruleset"]) or "{}")
     recorded = record.files if record else ()
     paths = {*recorded, *(path + NEW for path in recorded), *(desired.files if desired else ())}
     folders = {folder for path in paths for folder in parents(path)} | set(record.folders if record else ())
@@ -77,7 +77,7 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
     simulated, apt = _simulated(run, desired, packages)
     return Observed(
         record=record,
-        now=_now(ruleset),
+        now=_now(run, ruleset),
         digests={path: sha256_of(path) for path in paths if os.path.isfile(path)},
         folders=frozenset(path for path in folders if os.path.isdir(path)),
         full=tuple(path for path in FOLDERS if _full(path)),
@@ -89,7 +89,8 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
         active=active,
         links=frozenset(os.listdir("/sys/class/net")),
         pods=tuple(pod_groups()),
-        rules=tuple(_existing_rules.removal(ruleset, record.before.tables if record else ())),
+        rules=_rules(run, ruleset, record) if record and not desired else (),
+        routes=_routes(run, record) if record else (),
         facts=_facts(run, apt, needs) if desired else Facts(),
     )
 
@@ -128,7 +129,7 @@ def listening(table: str, protocol: str) -> set[int]:
     return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == LISTENING[protocol]}
 
 
-def _now(ruleset: dict[str, t.Any]) -> Before:
+def _now(run: Run, ruleset: dict[str, t.Any]) -> Before:
     values = {name: read_text(sysctl_file(name)) for name in SYSCTLS}
     modules = (line.split()[0] for line in (read_text("/proc/modules") or "").splitlines())
     return Before(
@@ -136,10 +137,28 @@ def _now(ruleset: dict[str, t.Any]) -> Before:
         paths=tuple(path for path in (*FOLDERS, *TRACES, *HOLLOW) if os.path.exists(path)),
         modes={path: stat.S_IMODE(os.stat(path).st_mode) for path in FOLDERS if os.path.exists(path)},
         tables=_existing_rules.tables(ruleset),
+        chains=_existing_rules.chains(ruleset),
+        ipsets=tuple(_of_tool(run, ["ipset", "list", "-name"]).split()),
+        tunnel=_tunnel(run),
         mounts=tuple(sorted(observe_mounts())),
         shared=shared(read_text("/proc/self/mountinfo") or ""),
         modules=tuple(sorted(modules)),
     )
+
+
+def _rules(run: Run, ruleset: dict[str, t.Any], record: Record) -> tuple[str, ...]:
+    return tuple(_existing_rules.removal(ruleset, record.before, _of_tool(run, ["iptables-save"])))
+
+
+def _routes(run: Run, record: Record) -> tuple[str, ...]:
+    listed = json.loads(_output(run, ["ip", "-j", "-4", "route"]) or "[]")
+    return tuple(_existing_traces.left_routes(listed, record.networks, record.links))
+
+
+def _tunnel(run: Run) -> tuple[str, ...]:
+    listed = json.loads(_output(run, ["ip", "-j", "-4", "address"]) or "[]")
+    own = [one for one in listed if one.get("ifname") == _existing_traces.TUNNEL]
+    return tuple(f"{entry['local']}/{entry['prefixlen']}" for one in own for entry in one.get("addr_info", ()))
 
 
 def _full(path: str) -> bool:
@@ -205,6 +224,11 @@ def _iptables(run: Run) -> str:
         return ""
     found = re.search(r"\((\w+)\)", run(["iptables", "--version"])[1])
     return found.group(1) if found else ""
+
+
+def _of_tool(run: Run, argv: list[str]) -> str:
+    """A command's output; empty where there is no such command, which then has made nothing."""
+    return _output(run, argv) if shutil.which(argv[0]) else ""
 
 
 def _output(run: Run, argv: list[str]) -> str:

@@ -22,14 +22,15 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import
     Source,
 )
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import NEW, RECORD, Record
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_traces import TUNNEL, left_ipsets, made_by_plugin
 from ansible_collections.reftopo.lab.plugins.module_utils._step import Step
 
 KUBEADM, KUBELET = "/usr/bin/kubeadm", "/usr/bin/kubelet"
 # What containerd reads once, when it starts.
 OF_CONTAINERD = ("/usr/bin/containerd", "/etc/containerd/", f"{UNITS}/containerd", f"{UNITS}/node-setup")
 OF_KUBELET = (KUBELET, f"{UNITS}/kubelet")
-# Where mounts are those of containers, of the kubelet or of node-setup.
-MOUNTS = (*FOLDERS, "/proc/sys", "/run/netns")
+# Where mounts are those of containers, of the kubelet, of Calico or of node-setup.
+MOUNTS = (*FOLDERS, "/proc/sys", "/run/netns", "/sys/fs/bpf")
 BRIDGE_MODULE = "br_netfilter"
 
 
@@ -47,6 +48,7 @@ def record_of(observed: Observed, desired: Desired) -> Record:
         packages=tuple(sorted({*old.packages, *to_install(observed)})),
         units=tuple(sorted({*old.units, *desired.units})),
         links=tuple(sorted({*old.links, *desired.links})),
+        networks=tuple(sorted({*old.networks, *desired.networks.values()})),
     )
 
 
@@ -109,17 +111,23 @@ def services(record: Record) -> list[str]:
     return list(dict.fromkeys([*sorted(record.units, reverse=True), *sorted(files)]))
 
 
-def plan_absent(observed: Observed) -> list[Step]:
-    """The steps that take back what the record says; empty where there is none."""
+def plan_end(observed: Observed) -> list[Step]:
+    """The steps that end the node's programs, which change the kernel's state as long as they run."""
     record = observed.record
     if record is None:
         return []
     steps = [Step("reset", KUBEADM)] if KUBEADM in observed.digests and "/var/lib/kubelet" in observed.full else []
     steps += [Step("stop", name) for name in services(record) if name in observed.active]
-    steps += [Step("end", "pods")] if observed.pods else []
-    steps += [Step("disable", name) for name in record.units if name in observed.units]
+    return steps + ([Step("end", "pods")] if observed.pods else [])
+
+
+def plan_absent(observed: Observed) -> list[Step]:
+    """The steps that take back what the record says, when nothing of it runs any more; empty where there is none."""
+    record = observed.record
+    if record is None:
+        return []
     return [
-        *steps,
+        *(Step("disable", name) for name in record.units if name in observed.units),
         *_kernel_steps(observed, record),
         *_file_steps(observed, record),
         *_package_steps(observed, record),
@@ -140,14 +148,18 @@ def kept(observed: Observed) -> list[str]:
 
 
 def _kernel_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
-    """Mounts, the deepest and latest first, then links and rules."""
+    """Mounts, the deepest and latest first, then links, routes, rules, and what rules ask."""
     for path in sorted(set(observed.now.mounts) - set(record.before.mounts), reverse=True):
         if below(path, MOUNTS):
             yield Step("unmount", path)
     if observed.now.shared and not record.before.shared:
         yield Step("unshare", "/")
-    yield from (Step("unlink", name) for name in record.links if name in observed.links)
+    yield from (Step("unlink", name) for name in sorted(observed.links) if made_by_plugin(name, record.links))
+    yield from (Step("unroute", route) for route in observed.routes)
     yield from (Step("nft", command) for command in observed.rules)
+    yield from (Step("destroy", name) for name in left_ipsets(observed.now.ipsets, record.before.ipsets))
+    addresses = [address for address in observed.now.tunnel if address not in record.before.tunnel]
+    yield from (Step("unaddress", f"{address} dev {TUNNEL}") for address in addresses)
 
 
 def _file_steps(observed: Observed, record: Record) -> t.Iterator[Step]:

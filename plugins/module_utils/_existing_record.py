@@ -29,7 +29,9 @@ class Before:
     Attributes:
         sysctls, paths: those of SYSCTLS, and of FOLDERS, TRACES and HOLLOW, that there were.
         modes: of FOLDERS.
-        tables: of nftables, as ``family name``.
+        tables: of nftables, as ``family name``; ``chains`` as ``family table name``.
+        ipsets: names.
+        tunnel: addresses of tunl0, a link that its kernel module makes, with prefix lengths.
         mounts: mount points.
         shared: whether mounts below / were passed on to other mount namespaces.
         modules: of the kernel.
@@ -39,6 +41,9 @@ class Before:
     paths: tuple[str, ...] = ()
     modes: t.Mapping[str, int] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
+    chains: tuple[str, ...] = ()
+    ipsets: tuple[str, ...] = ()
+    tunnel: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     shared: bool = True
     modules: tuple[str, ...] = ()
@@ -53,6 +58,8 @@ class Record:
         folders: that were made for them.
         images: digests of the archives that were imported.
         packages: that were installed.
+        links: names, or patterns of a shell, of those that the network plugin makes.
+        networks: of pods and services.
     """
 
     owner: str
@@ -63,6 +70,7 @@ class Record:
     packages: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
     def dump(self) -> str:
         """As its file has it."""

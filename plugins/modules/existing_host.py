@@ -64,12 +64,16 @@ options:
     elements: str
     default: []
   links:
-    description: Names of links that the network plugin will make; they must not be there, and go with O(state=absent).
+    description:
+      - Names of links that the network plugin will make, or patterns of a shell. They must not be there, and go with
+        O(state=absent).
     type: list
     elements: str
     default: []
   networks:
-    description: Networks that no route of the host may overlap, by their place in the topology's file.
+    description:
+      - Networks that no route of the host may overlap, by their place in the topology's file. Routes to them that the
+        network plugin left go with O(state=absent).
     type: dict
     default: {}
   ports:

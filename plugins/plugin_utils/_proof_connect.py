@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_lab import Machine, as_root
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_model import HOST, Data, ProofError
+from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
 try:
     import testinfra
@@ -84,3 +85,15 @@ def connected(hosts: Data) -> t.Iterator[dict[str, Machine]]:
         for machine in machines.values():
             close = [machine.prefix[0], "-O", "exit", *machine.prefix[1:]]
             subprocess.run(close, check=False, capture_output=True)
+
+
+def all_macs(topology: Data, machines: dict[str, Machine]) -> Data:
+    """A topology whose nodes all have the MAC address of their underlay: hosts that were there before are asked."""
+    nodes = {}
+    for name, node in topology["nodes"].items():
+        interfaces, first = node["interfaces"], underlay(node)
+        if "mac" not in interfaces[first]:
+            told = {"mac": machines[name].run(f"cat /sys/class/net/{first}/address").strip()}
+            interfaces = {**interfaces, first: {**interfaces[first], **told}}
+        nodes[name] = {**node, "interfaces": interfaces}
+    return {**topology, "nodes": nodes}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import PLUGINS
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_interfaces import Interface, in_order, interfaces
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_problem import Problem
 
@@ -15,8 +16,8 @@ Data = dict[str, t.Any]
 EXISTING = "existing"  # a node's provider, and the kind of the segment that it is in
 # How such a host is reached: Ansible's own variables, as an inventory has them beside a host.
 CONNECTION = ("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file")
-# What is taken back from a host, and proven to be: no other plugin, backend or mode.
-SUPPORTED = {"name": "flannel", "backend": "vxlan"}
+# Network plugins' backends that are taken back from a host, and proven to be: no other backend or mode.
+SUPPORTED = {"calico": ("bgp", "vxlan"), "flannel": ("vxlan",)}
 SUPPORTED_MODE = "nftables"
 # What is proven from namespaces, which are made on this machine, where hosts are not.
 OF_CLUSTERS, OF_CHECKS = ("dns", "ingress", "load_balancer"), ("dns", "services")
@@ -91,9 +92,12 @@ def _place(interface: Interface, segment: Data, is_host: bool) -> t.Iterator[Pro
 
 def _cluster(cluster: Data) -> t.Iterator[Problem]:
     cni = cluster.get("cni") or {}
-    for key, supported in SUPPORTED.items():
-        if cni.get(key) not in (None, supported):
-            yield _unsupported(f"cluster.cni.{key}", cni[key], supported)
+    supported = SUPPORTED.get(cni.get("name"), ())
+    # What is no backend of the plugin's at all is told elsewhere.
+    if supported and cni.get("backend") in PLUGINS[cni["name"]].backends and cni["backend"] not in supported:
+        yield _unsupported("cluster.cni.backend", cni["backend"], " or ".join(supported))
+    if cni.get("datastore") == "etcd":
+        yield _unsupported("cluster.cni.datastore", "etcd", "kubernetes")
     if cluster.get("proxy_mode") not in (None, SUPPORTED_MODE):
         yield _unsupported("cluster.proxy_mode", cluster["proxy_mode"], SUPPORTED_MODE)
 

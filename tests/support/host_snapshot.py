@@ -126,7 +126,7 @@ def processes() -> list[str]:
             program = os.readlink(f"/proc/{pid}/exe")
         except OSError:
             continue
-        if re.search(r"container|kube|flannel|etcd|coredns|pause|agnhost", program):
+        if re.search(r"container|kube|flannel|calico|bird|etcd|coredns|pause|agnhost", program):
             found.append(program)
     return found
 

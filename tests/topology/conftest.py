@@ -21,7 +21,7 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_proxy_ru
 from ansible_collections.reftopo.lab.plugins.plugin_utils import _proof_suite as suite
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_backend import MECHANISMS, claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_capture import capture_claims
-from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import connected, inventory_variables
+from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_connect import all_macs, connected, inventory_variables
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_control import Control, control, deaf, following
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_dns import claims as dns_claims
 from ansible_collections.reftopo.lab.plugins.plugin_utils._proof_mechanisms import MECHANISM_CLAIMS
@@ -181,7 +181,7 @@ def settle(results: Results) -> t.Callable[..., None]:
 @pytest.fixture(scope="session")
 def lab(pytestconfig: pytest.Config, results: Results) -> t.Iterator[suite.Lab]:
     with connected(pytestconfig.stash[HOSTS]) as machines:
-        lab = suite.Lab(results.topology, machines)
+        lab = suite.Lab(all_macs(results.topology, machines), machines)
         results.versions = versions(lab.objects)
         results.endpoints = endpoint_entries(lab.endpoints)
         yield lab

@@ -24,6 +24,18 @@ ROOT = Path(__file__).parents[3]
 HOSTS = "t-hosts"  # owner of the machines, and the bridge's name
 TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
+WITHOUT_OVERLAY = {
+    "from": "pods",
+    "to": "pods",
+    "break": {"node": "w1", "link": "flannel.1", "state": "down"},
+    "expect": {"same-node": "ok", "cross-node": ["timeout", "unreachable"]},
+}
+# Network plugins by the words of the tests' names, each with the checks that it has beside those of all.
+NETWORKS = {
+    "flannel-vxlan": {"overlay-is-vxlan": {"mechanism": "vxlan"}, "without-overlay": WITHOUT_OVERLAY},
+    "calico-bgp": {"routed-by-bgp": {"mechanism": "bgp"}},
+    "calico-vxlan": {"overlay-is-vxlan": {"mechanism": "vxlan"}},
+}
 
 
 def command(*argv: str, **options: Any) -> str:
@@ -45,10 +57,11 @@ class Hosts:
     Attributes:
         folder: of keys, inventory and state.
         worker: what w1 is: ``container`` or ``vm``. The control plane is a container.
+        network: one of NETWORKS.
     """
 
-    def __init__(self, image: Path, folder: Path, worker: str) -> None:
-        self.image, self.folder, self.worker = image, folder, worker
+    def __init__(self, image: Path, folder: Path, worker: str, network: str) -> None:
+        self.image, self.folder, self.worker, self.network = image, folder, worker, network
         self.marks = {"owner": HOSTS, "cache": str(real_nodes.NODES), "nodes": None}
         self.vm_marks = {**self.marks, "cache": str(real_nodes.VMS)}
 
@@ -116,28 +129,23 @@ class Hosts:
             }
             for name, address in ADDRESSES.items()
         }
+        name, dummy, backend = self.network.partition("-")
         topology = {
             "name": TOPOLOGY,
-            "description": "Pods of two hosts that were there before reach each other by VXLAN.",
+            "description": "Pods of two hosts that were there before reach each other.",
             "segments": {"office": {"kind": "existing", "cidr": "198.51.100.0/24"}},
             "nodes": nodes,
             "cluster": {
                 "kubernetes": "v1.37.2",
                 "pod_cidr": "10.244.0.0/16",
                 "service_cidr": "10.96.0.0/16",
-                "cni": {"name": "flannel", "backend": "vxlan"},
+                "cni": {"name": name, "backend": backend},
             },
             "checks": {
                 "pods-reach-pods": {"from": "pods", "to": "pods"},
                 "pods-reach-services": {"from": "pods", "to": "services"},
                 "pods-resolve-names": {"from": "pods", "to": "dns"},
-                "overlay-is-vxlan": {"mechanism": "vxlan"},
-                "without-overlay": {
-                    "from": "pods",
-                    "to": "pods",
-                    "break": {"node": "w1", "link": "flannel.1", "state": "down"},
-                    "expect": {"same-node": "ok", "cross-node": ["timeout", "unreachable"]},
-                },
+                **NETWORKS[self.network],
             },
         }
         (folder / "topology.yml").write_text(yaml.safe_dump(topology, sort_keys=False))
@@ -174,10 +182,15 @@ def _mac(address: str) -> str:
 KINDS = {"container": _container, "vm": _vm}
 
 
-@pytest.fixture(params=["container", pytest.param("vm", marks=pytest.mark.slow)])
+# Each takes minutes more, so no stage has them.
+SLOW = ("vm flannel-vxlan", "container calico-bgp", "container calico-vxlan")
+CASES = ["container flannel-vxlan", *(pytest.param(case, marks=pytest.mark.slow) for case in SLOW)]
+
+
+@pytest.fixture(params=CASES)
 def hosts(image: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hosts]:
     """Machines that run, each with something of its own."""
-    made = Hosts(image, tmp_path, request.param)
+    made = Hosts(image, tmp_path, *request.param.split())
     made.clear()
     made.start()
     made.write_inventory()

@@ -6,22 +6,43 @@ from __future__ import annotations
 import re
 import stat
 
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import FOLDERS
+
 RECORD = "/var/lib/reftopo/existing.json"
-# What each has of its own, that a node would have, too, or would change: a package, a setting, a folder.
+# What each has of its own, that a node would have, too, or would change: a package, a setting, a folder; and on one of
+# them a chain, a rule, a set and routes beside those of a network plugin.
 FURNISH = {
     "cp1": "apt-get -qq install --yes ethtool && sysctl -qw net.ipv4.ip_forward=0",
-    "w1": "sysctl -qw net.ipv4.ip_forward=1 && mkdir -p /opt/cni",
+    "w1": "sysctl -qw net.ipv4.ip_forward=1 && mkdir -p /opt/cni"
+    " && iptables -N T-MINE && iptables -A T-MINE -p tcp --dport 9 -j ACCEPT && iptables -A INPUT -j T-MINE"
+    " && ipset create t-mine hash:net && ipset add t-mine 192.0.2.0/24"
+    " && ip route add 192.0.2.0/25 dev eth0 proto bird && ip route add blackhole 192.0.2.128/25 proto 80",
 }
 OWN_TABLE = "nft 'table inet t-mine { chain input { type filter hook input priority 10; tcp dport 9 drop; }; }'"
 # Kernel modules stay, and settings that came with them; in a container all that this machine has were there before.
 OF_MODULES = re.compile(r"w1: settings: \+ net/(netfilter/|nf_conntrack_max )")
+# What the comparison must see of a node, and of each network plugin on it.
+OF_NODES = ("files: + /usr/bin/kubelet", "packages: + ethtool", "nft: + table ip kube-proxy")
+OF_CALICO = (
+    "files: + /run/calico/",
+    "files: + /var/lib/calico/",
+    "ipsets: + create cali40",
+    "links: + cali",
+    "nft: + \tchain cali-INPUT {",
+    "routes: + blackhole 10.244.",
+)
+OF_NETWORKS = {
+    "flannel-vxlan": ("links: + flannel.1",),
+    "calico-bgp": (*OF_CALICO, "via 198.51.100.11 dev eth0 proto bird"),
+    "calico-vxlan": (*OF_CALICO, "links: + vxlan.calico"),
+}
 FOREIGN = "mkdir -p /etc/cni/net.d && touch /etc/cni/net.d/87-podman.conflist"
 
 
 def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
     for name, words in FURNISH.items():
         hosts.ssh(name, f"dpkg --purge ethtool && apt-get -qq update && {words} && {OWN_TABLE}")
-    before = {name: hosts.snapshot(name) for name in FURNISH}
+    before, folders = {name: hosts.snapshot(name) for name in FURNISH}, folders_of_nodes(hosts)
 
     # The control of the refusal: what is of somebody else, and a port in use, on two hosts at once.
     hosts.ssh("w1", FOREIGN)
@@ -40,7 +61,7 @@ def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
     assert int(record, 8) == stat.S_IRUSR | stat.S_IWUSR
     # The control of the comparison: it sees a node.
     changed = hosts.changes({"w1": before["w1"]})
-    for one in ("files: + /usr/bin/kubelet", "packages: + ethtool", "nft: + table ip kube-proxy", "links: + flannel.1"):
+    for one in (*OF_NODES, *OF_NETWORKS[hosts.network]):
         assert any(one in line for line in changed), one
 
     for words in (("--check", "--diff"), ()):
@@ -52,9 +73,15 @@ def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
     gone = hosts.play("destroy")
     assert gone.returncode == 0, gone.stdout[-4000:] + gone.stderr[-2000:]
     assert left(hosts, before) == []
+    assert folders_of_nodes(hosts) == folders
     assert not (hosts.folder / "state" / "t-office").exists()
 
 
 def left(hosts, before):
     """What is not as it was on the hosts, and ought to be."""
     return [line for line in hosts.changes(before) if not OF_MODULES.match(line)]
+
+
+def folders_of_nodes(hosts):
+    """Those that a node's programs alone have, by host; some hold logs, which are not compared."""
+    return {name: hosts.ssh(name, f"ls -d {' '.join(FOLDERS)} || true") for name in FURNISH}

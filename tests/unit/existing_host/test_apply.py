@@ -144,3 +144,26 @@ def test_groups_that_are_systemds_go_by_systemd(tmp_path, monkeypatch, record):
     applier = apply.Applier(Host(), None, record, "")
     applier.apply([Step("end", "pods")])
     assert applier.commands == ["systemctl stop kubepods.slice"]
+
+
+def test_a_set_that_rules_hold_yet_is_asked_again(monkeypatch, record):
+    monkeypatch.setattr(apply.time, "sleep", lambda dummy: None)
+    codes = [0, 1, 1]
+    host = Host()
+    monkeypatch.setattr(Host, "__call__", lambda self, argv, environ_update=None: (codes.pop(), "in use", ""))
+    applier = apply.Applier(host, None, record, "")
+    applier.apply([Step("destroy", "cali40s:abc")])
+    assert applier.commands == ["ipset destroy cali40s:abc"] * 3
+    monkeypatch.setattr(apply, "PATIENCE", -1)
+    codes[:] = [0, 1]
+    with pytest.raises(ExistingError, match="in use"):
+        applier.apply([Step("destroy", "cali40s:abc")])
+
+
+def test_a_link_that_went_meanwhile_is_no_failure(monkeypatch, record):
+    there = [False, True]
+    monkeypatch.setattr(apply.os.path, "exists", lambda dummy: there.pop())
+    apply.Applier(Host(ip=(1, "Cannot find device")), None, record, "").apply([Step("unlink", "cali1")])
+    there[:] = [True, True]
+    with pytest.raises(ExistingError, match="Cannot find device"):
+        apply.Applier(Host(ip=(1, "Cannot find device")), None, record, "").apply([Step("unlink", "cali1")])

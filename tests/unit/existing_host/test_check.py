@@ -75,6 +75,12 @@ def test_one_thing_is_wrong(fresh, node, desired, name):
     golden(name, problems(cases[name], desired))
 
 
+def test_a_link_like_those_of_pods_is_in_the_way(fresh, desired):
+    calico = dataclasses.replace(desired, links=("cali*",))
+    found = problems(dataclasses.replace(fresh, links=frozenset({"lo", "ens3", "calif00d"})), calico)
+    assert [line.partition(" is there")[0] for line in found] == ["the link calif00d"]
+
+
 def test_swap_of_the_machine_that_carries_a_container_is_none_of_its_business(fresh, desired):
     swapping = dataclasses.replace(fresh, facts=dataclasses.replace(fresh.facts, swap=True, container=True))
     assert problems(swapping, desired) == []

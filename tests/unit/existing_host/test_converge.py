@@ -70,6 +70,19 @@ def test_check_mode_tells_the_same_and_does_nothing(monkeypatch, applied, fresh,
         applied.clear()
 
 
+def test_a_node_is_looked_at_again_once_its_programs_have_ended(monkeypatch, applied, node):
+    """While they run they change rules and routes: what was seen before may not be there any more, or be new."""
+    ended = dataclasses.replace(
+        node, full=(), active=frozenset(), pods=(), rules=("delete table ip calico",), routes=("unicast 10.244.7.0/26",)
+    )
+    seen = [ended, node]
+    monkeypatch.setattr(converge, "observe", lambda *dummy: seen.pop())
+    converge.absent({"owner": "office"}, run, check_mode=False)
+    assert seen == []
+    assert applied.index("end pods") < applied.index("unroute unicast 10.244.7.0/26")
+    assert [step for step in applied if step.startswith("nft")] == ["nft delete table ip calico"]
+
+
 def test_a_host_that_cannot_be_a_node_is_not_touched(monkeypatch, applied, fresh):
     host(monkeypatch, dataclasses.replace(fresh, full=("/etc/cni",)))
     with pytest.raises(ExistingError, match=r"cannot be the node w1 of office:\n  /etc/cni: not empty"):

@@ -153,3 +153,28 @@ def test_a_host_that_is_there_already_needs_nothing_of_this_machine(flannel_vxla
     assert result["cluster"]["cni"]["mtu"] == 1350
     assert result["needs"] == []
     assert {key: result["link_state"][key] for key in ("links", "namespaces")} == {"links": {}, "namespaces": {}}
+
+
+@pytest.mark.parametrize(
+    ("cni", "faults"),
+    [
+        ({"name": "calico", "backend": "bgp"}, []),
+        ({"name": "calico", "backend": "vxlan"}, []),
+        ({"name": "flannel", "backend": "host-gw"}, ["host-gw is not supported on existing hosts yet"]),
+    ],
+)
+def test_hosts_take_network_plugins_whose_traces_are_taken_back(flannel_vxlan, cni, faults):
+    topology = yaml.safe_load(flannel_vxlan)
+    topology |= {"segments": {"office": {"kind": "existing", "cidr": "192.168.50.0/24"}}, "namespaces": {}}
+    topology["checks"] = {"pods": {"from": "pods", "to": "pods"}}
+    topology["cluster"]["cni"] = cni
+    for number, (name, node) in enumerate(topology["nodes"].items(), 11):
+        address = f"192.168.50.{number}"
+        topology["nodes"][name] = {
+            "role": node["role"],
+            "provider": "existing",
+            "segment": "office",
+            "address": address,
+        }
+    problems = validate(yaml.safe_dump(topology), "flannel-vxlan", [])[1]
+    assert [problem.problem for problem in problems] == faults
