@@ -46,7 +46,8 @@ TRACES = ("/root/.kube", "/run/xtables.lock")
 # What they leave empty: the names of pods' network namespaces, and what a kube-proxy mounts that finds no modules.
 HOLLOW = ("/run/netns", "/usr/lib/modules")
 # Settings that are written: by node-setup, by the kubelet (pkg/kubelet/cm/container_manager_linux.go,
-# setupKernelTunables) and by kube-proxy (cmd/kube-proxy/app/conntrack.go; pkg/proxy/nftables/proxier.go).
+# setupKernelTunables), by kube-proxy (cmd/kube-proxy/app/conntrack.go; pkg/proxy/nftables/proxier.go) and by Felix
+# (nf_conntrack_acct).
 SYSCTLS = (
     "kernel.keys.root_maxbytes",
     "kernel.keys.root_maxkeys",
@@ -56,6 +57,7 @@ SYSCTLS = (
     "net.ipv4.conf.all.route_localnet",
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.forwarding",
+    "net.netfilter.nf_conntrack_acct",
     "net.netfilter.nf_conntrack_max",
     "net.netfilter.nf_conntrack_tcp_be_liberal",
     "net.netfilter.nf_conntrack_tcp_timeout_close_wait",
