@@ -69,9 +69,9 @@ def settle(lab: Lab) -> None:
         time.sleep(QUIET)
 
 
-def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
+def grow(lab: Lab, sizes: list[int], runs: int) -> t.Iterator[Growth]:
     """Add services up to each size and measure there."""
-    found, there = [], 0
+    there = 0
     with trips_server(lab.pods[1]):
         for size in sorted(sizes):
             items = [service(f"s{number}", address(number)) for number in range(there, size)]
@@ -79,8 +79,7 @@ def grow(lab: Lab, sizes: list[int], runs: int) -> list[Growth]:
             there = size
             answer(waiting(lab, *spread(size)))  # all: rules for IPVS come one by one
             settle(lab)
-            found.append(measure(lab, size, runs))
-    return found
+            yield measure(lab, size, runs)
 
 
 def measure(lab: Lab, size: int, runs: int) -> Growth:
