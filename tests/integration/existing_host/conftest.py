@@ -25,12 +25,13 @@ HOSTS = "t-hosts"  # owner of the machines, and the bridge's name
 TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
 STRANGER, STRANGERS_MAC = "t-stranger", "02:00:00:00:00:99"
-# On w1: a user with sudo and without a password, opened by the same key.
+# On w1: a user with sudo and without a password, opened by the same key. At its first use sudo leaves a file there.
 ADD_ADMIN = f"""\
 useradd --create-home --shell /bin/sh --password '*' {plain_images.ADMIN}
 echo '{plain_images.ADMIN} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{plain_images.ADMIN}
 cp --recursive /root/.ssh /home/{plain_images.ADMIN}/
 chown --recursive {plain_images.ADMIN}: /home/{plain_images.ADMIN}/.ssh
+runuser --user={plain_images.ADMIN} -- sudo true
 """
 WITHOUT_OVERLAY = {
     "from": "pods",
