@@ -24,16 +24,20 @@ twice() {
   "$@"
 }
 
+# Pytest's options of pyproject.toml, but for the one by which it would not note what failed.
+without_cache_off() { sed -n 's/^addopts = "\(.*\)-p no:cacheprovider \(.*\)"$/\1\2/p' pyproject.toml; }
+
 # tests NAME CMD…   a pytest command, counted by its reports; a run without a report is one failure. With again=OPTION what
 # failed is run once more, with that option; the summary has its first failure, too.
 tests() {
-  local name=$1 rc=0 counts reports=("$work/$1.xml")
+  local name=$1 rc=0 counts reports=("$work/$1.xml") noted=()
   shift
-  "$@" -o cache_dir="$work/pytest" --junitxml="${reports[0]}" 2>&1 || rc=$?
+  [ -z "${again:-}" ] || noted=(-o "addopts=$(without_cache_off)" -o cache_dir="$work/pytest")
+  "$@" "${noted[@]}" --junitxml="${reports[0]}" 2>&1 || rc=$?
   if [ "$rc" -eq 1 ] && [ "${again:-}" ]; then
     summary+=("failed once, run again: $name" "$(python tests/count.py --failed "${reports[0]}" | sed 's/^failed: /once: /')")
     reports+=("$work/$name.again.xml") rc=0
-    "$@" "$again" -o cache_dir="$work/pytest" --junitxml="${reports[1]}" 2>&1 || rc=$?
+    "$@" "$again" "${noted[@]}" --junitxml="${reports[1]}" 2>&1 || rc=$?
   fi
   if ! counts=$(python tests/count.py "${reports[@]}"); then
     failed=$((failed + 1))

@@ -37,7 +37,8 @@ def problems(observed: Observed, desired: Desired) -> list[str]:
     found = [*_system(facts, desired), *_interface(observed, desired), *_packages(observed), *_files(observed, desired)]
     # What is there after an earlier run is a node's own.
     if record is None:
-        found += [*_folders(observed), *_links(observed, desired), *_ports(facts, desired), *_networks(facts, desired)]
+        found += [*_folders(observed), *_links(observed, desired), *_ports(facts, desired)]
+        found += [*_networks(facts, desired), *_calicos(facts, desired)]
     return [*found, *_room(observed, desired), *_features(facts)]
 
 
@@ -108,6 +109,14 @@ def _links(observed: Observed, desired: Desired) -> t.Iterator[str]:
     for name in sorted(observed.links):
         if made_by_plugin(name, desired.links):
             yield f"the link {name} is there already; delete it if it is a leftover (ip link delete {name})"
+
+
+def _calicos(facts: Facts, desired: Desired) -> t.Iterator[str]:
+    if facts.calicos and any(made_by_plugin("cali0", [pattern]) for pattern in desired.links):
+        yield (
+            f"it has routes of protocol bird or 80 (to {', '.join(facts.calicos)}), which Calico takes for its own and "
+            "removes; give them another protocol, or use another host"
+        )
 
 
 def _ports(facts: Facts, desired: Desired) -> t.Iterator[str]:

@@ -45,6 +45,9 @@ FOLDERS = (
 TRACES = ("/root/.kube", "/run/xtables.lock")
 # What they leave empty: the names of pods' network namespaces, and what a kube-proxy mounts that finds no modules.
 HOLLOW = ("/run/netns", "/usr/lib/modules")
+# containerd's names of pods' network namespaces (pkg/netns/netns_linux.go): the file stays where the network plugin
+# could not take a pod's address back any more.
+POD_NETNS = "/run/netns/cni-*"
 # Settings that are written: by node-setup, by the kubelet (pkg/kubelet/cm/container_manager_linux.go,
 # setupKernelTunables), by kube-proxy (cmd/kube-proxy/app/conntrack.go; pkg/proxy/nftables/proxier.go) and by Felix
 # (nf_conntrack_acct).
@@ -121,7 +124,7 @@ class Facts:
         emulated: whether it runs on processors that QEMU emulates, which takes it minutes for what else is seconds.
         swap: whether it has some.
         addresses: with prefix lengths, and ``mtus`` by interface.
-        routes: (network, device).
+        routes: (network, device); ``calicos`` those that Calico would take for its own.
         listening: ports by protocol.
         iptables: how its iptables works: ``legacy``, ``nf_tables`` or empty.
         apt: why the wanted packages cannot be installed.
@@ -137,6 +140,7 @@ class Facts:
     addresses: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     mtus: t.Mapping[str, int] = field(default_factory=dict)
     routes: tuple[tuple[str, str], ...] = ()
+    calicos: tuple[str, ...] = ()
     listening: t.Mapping[str, t.Collection[int]] = field(default_factory=dict)
     iptables: str = ""
     memory: int = 0

@@ -7,6 +7,7 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils import _existing_rules
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import (
     FOLDERS,
     HOLLOW,
+    POD_NETNS,
     SYSCTLS,
     TRACES,
     Desired,
@@ -83,7 +85,7 @@ def observe(run: Run, desired: Desired | None, needs: t.Iterable[str] = ()) -> O
         now=_now(run, ruleset),
         digests={path: sha256_of(path) for path in paths if os.path.isfile(path)},
         folders=frozenset(path for path in folders if os.path.isdir(path)),
-        full=tuple(path for path in FOLDERS if _full(path)),
+        full=tuple(path for path in FOLDERS if os.path.isdir(path) and os.listdir(path)),
         others=_others(desired.interface) if desired and not record else (),
         images=_images(run) if "containerd.service" in active else None,
         packages=packages,
@@ -138,7 +140,7 @@ def _now(run: Run, ruleset: dict[str, t.Any]) -> Before:
     modules = (line.split()[0] for line in (read_text("/proc/modules") or "").splitlines())
     return Before(
         sysctls={name: value.strip() for name, value in values.items() if value is not None},
-        paths=tuple(path for path in (*FOLDERS, *TRACES, *HOLLOW) if os.path.exists(path)),
+        paths=tuple(path for path in (*FOLDERS, *TRACES, *HOLLOW, *glob.glob(POD_NETNS)) if os.path.exists(path)),
         modes={path: stat.S_IMODE(os.stat(path).st_mode) for path in FOLDERS if os.path.exists(path)},
         tables=_existing_rules.tables(ruleset),
         chains=_existing_rules.chains(ruleset),
@@ -157,11 +159,6 @@ def _rules(run: Run, ruleset: dict[str, t.Any], record: Record) -> tuple[str, ..
 def _routes(run: Run, record: Record) -> tuple[str, ...]:
     listed = json.loads(_output(run, ["ip", "-j", "-4", "route"]) or "[]")
     return tuple(_existing_traces.left_routes(listed, record.networks, record.links))
-
-
-def _full(path: str) -> bool:
-    """Whether there is a folder with something in it."""
-    return os.path.isdir(path) and bool(os.listdir(path))
 
 
 def _images(run: Run) -> frozenset[str]:
@@ -202,6 +199,7 @@ def _facts(run: Run, apt: str, needs: t.Iterable[str]) -> Facts:
         },
         mtus={one["ifname"]: one["mtu"] for one in interfaces},
         routes=parse_routes(route_list),
+        calicos=_existing_traces.taken_by_calico(route_list),
         listening={
             protocol: listening(read_text(f"/proc/net/{protocol}") or "", protocol)
             | listening(read_text(f"/proc/net/{protocol}6") or "", protocol)

@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import os
 import typing as t
 
@@ -15,6 +16,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import
     CONTAINERD,
     FOLDERS,
     HOLLOW,
+    POD_NETNS,
     TRACES,
     UNITS,
     Desired,
@@ -177,8 +179,9 @@ def _file_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
     for path, mode in record.before.modes.items():
         if observed.now.modes.get(path, mode) != mode:
             yield Step("chmod", f"{mode:o} {path}")
-    new = [path for path in HOLLOW if path in observed.now.paths and path not in record.before.paths]
-    yield from (Step("rmdir", path) for path in new)
+    new = [path for path in observed.now.paths if path not in record.before.paths]
+    yield from (Step("remove", path) for path in new if fnmatch.fnmatchcase(path, POD_NETNS))
+    yield from (Step("rmdir", path) for path in new if path in HOLLOW)
     # The folder of a file that stays is not empty, and stays with it.
     yield from (Step("rmdir", path) for path in sorted(record.folders, reverse=True) if path in observed.folders)
 

@@ -27,7 +27,7 @@ class Before:
     """What a host was before anything was put there.
 
     Attributes:
-        sysctls, paths: those of SYSCTLS, and of FOLDERS, TRACES and HOLLOW, that there were.
+        sysctls, paths: those of SYSCTLS, and of FOLDERS, TRACES, HOLLOW and POD_NETNS, that there were.
         modes: of FOLDERS.
         tables: of nftables, as ``family name``; ``chains`` as ``family table name``.
         ipsets: names.

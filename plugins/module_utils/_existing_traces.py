@@ -47,6 +47,12 @@ def left_routes(routes: t.Iterable[Route], networks: t.Collection[str], links: t
     ]
 
 
+def taken_by_calico(routes: t.Iterable[Route]) -> tuple[str, ...]:
+    """Destinations of routes that BIRD and Felix take for what they left themselves, and remove when they start."""
+    # ip-route(8) names the table of a route only where that is not the main one.
+    return tuple(str(one["dst"]) for one in routes if one.get("protocol") in PROTOCOLS and "table" not in one)
+
+
 def left_ipsets(now: t.Iterable[str], before: t.Collection[str]) -> list[str]:
     """Felix's sets that were not there before."""
     return [name for name in now if IPSETS.match(name) and name not in before]

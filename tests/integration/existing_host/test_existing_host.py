@@ -10,14 +10,16 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import
 
 RECORD = "/var/lib/reftopo/existing.json"
 # What each has of its own, that a node would have, too, or would change: a package, a setting, a folder; and on one of
-# them a chain, a rule, a set and routes beside those of a network plugin.
+# them a chain, a rule, a set and a route beside those of a network plugin.
 FURNISH = {
     "cp1": "apt-get -qq install --yes ethtool && sysctl -qw net.ipv4.ip_forward=0",
     "w1": "sysctl -qw net.ipv4.ip_forward=1 && mkdir -p /opt/cni"
     " && iptables -N T-MINE && iptables -A T-MINE -p tcp --dport 9 -j ACCEPT && iptables -A INPUT -j T-MINE"
     " && ipset create t-mine hash:net && ipset add t-mine 192.0.2.0/24"
-    " && ip route add 192.0.2.0/25 dev eth0 proto bird && ip route add blackhole 192.0.2.128/25 proto 80",
+    " && ip route add 192.0.2.0/26 dev eth0 proto static",
 }
+# BIRD and Felix remove routes with their protocols that are not theirs, so Calico does not begin beside these.
+ROUTES = ("192.0.2.64/26 dev eth0 proto bird", "blackhole 192.0.2.128/25 proto 80")
 OWN_TABLE = "nft 'table inet t-mine { chain input { type filter hook input priority 10; tcp dport 9 drop; }; }'"
 # Kernel modules stay, and settings that came with them; in a container all that this machine has were there before.
 OF_MODULES = re.compile(r"w1: settings: \+ net/(netfilter/|nf_conntrack_max )")
@@ -45,7 +47,7 @@ def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
     before, folders = {name: hosts.snapshot(name) for name in FURNISH}, folders_of_nodes(hosts)
 
     # The control of the refusal: what is of somebody else, a port and an address in use, on two hosts at once.
-    hosts.ssh("w1", FOREIGN)
+    hosts.ssh("w1", " && ".join([FOREIGN, *(f"ip route add {route}" for route in ROUTES)]))
     hosts.ssh("cp1", "systemd-run --quiet --unit=t-port python3 -m http.server 10250")
     hosts.plug_stranger("w1")
     refused = hosts.play("up")
@@ -53,8 +55,10 @@ def test_hosts_become_a_cluster_and_are_as_before_again(hosts):
     assert "/etc/cni: not empty" in refused.stdout
     assert "tcp 10250: somebody listens there already" in refused.stdout
     assert "somebody else on the wire of eth0 has 198.51.100.12/24: 02:00:00:00:00:99" in refused.stdout
+    calicos = "routes of protocol bird or 80 (to 192.0.2.64/26, 192.0.2.128/25)" in refused.stdout
+    assert calicos == hosts.network.startswith("calico")
     hosts.unplug_stranger()
-    hosts.ssh("w1", "rm -r /etc/cni")
+    hosts.ssh("w1", " && ".join(["rm -r /etc/cni", *(f"ip route delete {route}" for route in ROUTES)]))
     hosts.ssh("cp1", "systemctl stop t-port")
     assert left(hosts, before) == [], "a refused host is not touched"
 

@@ -85,6 +85,14 @@ def test_a_link_like_those_of_pods_is_in_the_way(fresh, desired):
     assert [line.partition(" is there")[0] for line in found] == ["the link calif00d"]
 
 
+def test_routes_that_calico_would_remove_are_in_the_way_of_calico_alone(fresh, desired):
+    routed = dataclasses.replace(
+        fresh, facts=dataclasses.replace(fresh.facts, calicos=("192.0.2.0/25", "192.0.2.128/25"))
+    )
+    assert problems(routed, desired) == []
+    golden("routes-of-bird", problems(routed, dataclasses.replace(desired, links=("cali*",))))
+
+
 def test_swap_of_the_machine_that_carries_a_container_is_none_of_its_business(fresh, desired):
     swapping = dataclasses.replace(fresh, facts=dataclasses.replace(fresh.facts, swap=True, container=True))
     assert problems(swapping, desired) == []

@@ -10,6 +10,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_traces impor
     left_ipsets,
     left_routes,
     made_by_plugin,
+    taken_by_calico,
 )
 
 NETWORKS, LINKS = ("10.244.0.0/16", "10.96.0.0/16"), ("vxlan.calico", "cali*")
@@ -34,6 +35,17 @@ def test_routes_go_that_have_no_link_of_calicos_to_go_with():
         "blackhole 10.244.190.128/26 proto 80",
     ]
     assert left_routes(ROUTES, (), LINKS) == []
+
+
+def test_routes_with_the_protocols_of_calico_are_taken_for_its_own_in_the_main_table():
+    assert taken_by_calico([*ROUTES, {"dst": "10.9.0.0/24", "protocol": "bird", "table": "9"}]) == (
+        "default",
+        "10.244.80.192/26",
+        "10.244.190.64/26",
+        "10.244.190.128/26",
+        "10.244.80.128/26",
+        "192.0.2.0/24",
+    )
 
 
 def test_sets_are_calicos_by_their_names_unless_they_were_there_before():
