@@ -78,7 +78,7 @@ def read(lab: Lab) -> Seen:
     printed = lab.control_plane.run(read_command(endpoint))
     groups = json.loads(lab.control_plane.run(f"{KUBECTL} get --raw /apis"))["groups"]
     ask = commands.etcd_facts(endpoint, *IDENTITY)
-    answers = on_all(lab.nodes, lambda machine: t.cast("Data", json.loads(machine.run(ask))["answers"]))
+    answers: dict[str, Data] = on_all(lab.nodes, lambda machine: json.loads(machine.run(ask))["answers"])
     return Seen(lab.topology, stored(printed), [group["name"] for group in groups], answers)
 
 
