@@ -39,7 +39,9 @@ def pool_faults(_snapshot: Snapshot, topology: Data, own: Peer) -> list[str]:
     node: CalicoNode = t.cast("CalicoNode", own)
     mode = "CrossSubnet" if pod_network(topology)["cni"]["direct_routing"] else "Always"
     wanted = {"IPIP": mode, "VXLAN": "Never"}
-    told = [fault for pool, modes in node.pools.items() for fault in differences(pool, dict(zip(wanted, modes)), wanted)]
+    told = [
+        fault for pool, modes in node.pools.items() for fault in differences(pool, dict(zip(wanted, modes)), wanted)
+    ]
     return told if node.pools else [f"no pool holds {' or '.join(own.subnets)}"]
 
 
