@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import json
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import (
@@ -22,6 +21,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model impor
     Stranger,
     Wire,
 )
+from ansible_collections.reftopo.lab.plugins.module_utils._preflight_observe import read_json
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import Run
 from ansible_collections.reftopo.lab.plugins.module_utils._probe_arp import others
 
@@ -53,7 +53,7 @@ def with_wires(run: Run, facts: Facts, topology: Data) -> Facts:
     there = {name: one for name, one in bridges.items() if _owner(facts, one) == topology["name"]}
     if facts.trials is None or not there:
         return facts
-    ports = [row for row in _read(run, ["ip", "-j", "link", "show"]) if row.get("master") in there.values()]
+    ports = [row for row in read_json(run, ["ip", "-j", "link", "show"]) if row.get("master") in there.values()]
     foreign = [(row["master"], row["ifname"]) for row in ports if _owner(facts, row["ifname"]) != topology["name"]]
     found = {}
     for name, bridge in there.items():
@@ -66,13 +66,6 @@ def _owner(facts: Facts, link: str) -> str:
     return facts.links.get(link, Link()).owner
 
 
-def _read(run: Run, command: list[str]) -> list[Data]:
-    rc, stdout, stderr = run(command)
-    if rc:
-        raise PreflightError(f"{' '.join(command)}: {stderr.strip()}")
-    return json.loads(stdout or "[]")
-
-
 def _wire(run: Run, bridge: str, foreign: list[str], addresses: list[str]) -> Wire:
     try:
         answers = others(bridge, addresses)
@@ -80,7 +73,7 @@ def _wire(run: Run, bridge: str, foreign: list[str], addresses: list[str]) -> Wi
         if error.errno == errno.ENETDOWN:
             return Wire(bridge, tuple(foreign), down=True)
         raise PreflightError(f"Nobody can be asked by ARP on {bridge}: {error}") from error
-    ports = _ports(_read(run, ["bridge", "-j", "fdb", "show", "br", bridge]))
+    ports = _ports(read_json(run, ["bridge", "-j", "fdb", "show", "br", bridge]))
     strangers = [
         Stranger(address, mac, ", ".join(sorted(ports.get(mac, foreign))))
         for address, macs in answers.items()

@@ -59,10 +59,10 @@ def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path, record
         trials=try_features(run, needs) if capabilities >= TO_TRY else None,
         versions=versions,
         installable=shutil.which("apt-get") is not None,
-        links=parse_links(topology, _json(run, ["ip", "-j", "-d", "link", "show"])) if "ip" in versions else {},
-        addresses=parse_addresses(_json(run, ["ip", "-j", "-4", "address", "show"])) if "ip" in versions else {},
+        links=parse_links(topology, read_json(run, ["ip", "-j", "-d", "link", "show"])) if "ip" in versions else {},
+        addresses=parse_addresses(read_json(run, ["ip", "-j", "-4", "address", "show"])) if "ip" in versions else {},
         bound=parse_bound(Path("/proc/net/udp").read_text()),
-        routes=parse_routes(_json(run, ["ip", "-j", "route", "show", "table", "all"])) if "ip" in versions else (),
+        routes=parse_routes(read_json(run, ["ip", "-j", "route", "show", "table", "all"])) if "ip" in versions else (),
         containers=_containers(run) if "podman" in versions else {},
         domains={domain.name: Machine(domain.owner, has_process(domain)) for domain in definitions()},
         folders=_folders(cache / "nodes" / topology),
@@ -159,7 +159,7 @@ def _version(run: Run, command: str) -> str:
 def _containers(run: Run) -> dict[str, Machine]:
     if not PODMAN_STORE.exists():
         return {}
-    return parse_containers(_json(run, ["podman", "ps", "--all", "--format", "json"]))
+    return parse_containers(read_json(run, ["podman", "ps", "--all", "--format", "json"]))
 
 
 def _folders(parent: Path) -> dict[str, Folder]:
@@ -167,7 +167,8 @@ def _folders(parent: Path) -> dict[str, Folder]:
     return {path.name: Folder((path / LEAVING).exists()) for path in parent.glob("*") if path.is_dir()}
 
 
-def _json(run: Run, command: list[str]) -> t.Any:
+def read_json(run: Run, command: list[str]) -> t.Any:
+    """What a command prints as JSON; raises PreflightError when it fails."""
     rc, stdout, stderr = run(command)
     if rc:
         raise PreflightError(f"{' '.join(command)}: {stderr.strip() or f'exit status {rc}'}")

@@ -49,8 +49,8 @@ class CalicoNode(Peer):
 
     pods are those of the node with an address of its own: the address to all pods of the cluster that have it.
     allocated is what IPAM noted in its blocks: the address to the pod that it is for. tunnel is the address that its
-    tunnel's device has of them, where there is one. pools are those that its blocks are of, and
-    when their packets are in IPIP and in VXLAN, as Calico has it.
+    tunnel's device has of them, where there is one. pools are those that its blocks are of, and when their packets are
+    in IPIP and in VXLAN, as Calico has it.
     """
 
     blocks: tuple[str, ...] = ()

@@ -102,7 +102,7 @@ def test_capabilities(effective: str, names: set[str]):
 
 def test_a_command_that_fails_is_an_error_that_names_it():
     with pytest.raises(PreflightError, match=r"^ip -j route show: Cannot open netlink socket$"):
-        observe._json(lambda command: (1, "", "Cannot open netlink socket\n"), ["ip", "-j", "route", "show"])
+        observe.read_json(lambda command: (1, "", "Cannot open netlink socket\n"), ["ip", "-j", "route", "show"])
 
 
 OUTPUT = "control fails Error: Unknown device type.\nvxlan works\nipip fails Error: Unknown device type.\n"
