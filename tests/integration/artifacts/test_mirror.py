@@ -60,7 +60,8 @@ def test_mirror_gives_what_was_built_of_calico_and_add_ons(built_calico: Path, f
     assert filled_calico.result["manifest"]["source"] == "mirror"
     assert contents(Path(filled_calico.result["path"])) == contents(built_calico)
     assert {label.split()[1] for label in filled_calico.result["made"]} == {  # the rest was there
-        *("calico-manifest", "calicoctl", "cni", "kube-controllers", "node", "calico.yaml"),
+        *("calico-manifest", "calico-etcd-manifest", "calico.yaml", "calico-etcd.yaml"),
+        *("calicoctl", "cni", "kube-controllers", "node"),
         *("metallb-manifest", "controller", "speaker", "metallb.yaml", "traefik"),
     }
 
