@@ -23,7 +23,7 @@ CONNECTIONS = 10  # to each of them
 TURNS = 5  # of one more service
 FAMILIES = 2  # that kube-proxy counts together and writes one after the other, IPv4 and IPv6
 QUIET = 2.0  # seconds: kube-proxy writes rules once a second at most (minSyncPeriod)
-PATIENCE = 900.0  # seconds: with IPVS an emulated machine writes a service's rules in more than one
+PATIENCE = 2400.0  # seconds: with IPVS an emulated machine writes a service's rules in more than one
 
 
 class Growth(t.NamedTuple):

@@ -70,6 +70,11 @@ class Row:
         """The height of its highest machine."""
         return max((machine.height for machine in self.machines), default=0.0)
 
+    @property
+    def segments(self) -> set[str | None]:
+        """The segments that its machines are on; None stands for interfaces that are on none."""
+        return {interface.get("segment") for machine in self.machines for _name, interface in machine.interfaces}
+
     def columns(self, width: float) -> t.Iterator[tuple[Machine, float]]:
         """Each machine with its left edge, the row centred in `width`."""
         steps = [machine.width + GAP for machine in self.machines[:-1]]
@@ -111,8 +116,12 @@ class Place:
 
 
 def stack_rows(rows: list[Row], segments: list[str]) -> tuple[dict[str, float], float]:
-    """Set the rows' places from top to bottom; return where each segment's bridge goes, and the whole height."""
+    """Set the rows' places from top to bottom; return where each segment's bridge goes, and the whole height.
+
+    Those that have machines above alone come first and those below alone last: so the fewest lines cross.
+    """
     above, below = rows
+    segments = sorted(segments, key=lambda name: (name in below.segments) - (name in above.segments))
     y = MARGIN + TITLE
     if any(machine.device for machine in above.machines):
         above.band, y = y, y + BAR + GAP

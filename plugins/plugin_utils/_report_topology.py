@@ -13,11 +13,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import (
-    bridge_name,
-    plugin_of,
-    pod_network,
-)
+from ansible_collections.reftopo.lab.plugins.module_utils._cni_backend import bridge_name, plugin_of, pod_network
 from ansible_collections.reftopo.lab.plugins.plugin_utils._report_layout import (
     BAR,
     CONTAINER,
@@ -195,8 +191,9 @@ def _machine(place: Place) -> t.Iterator[Shape]:
 def _inside(machine: Machine, x: float, y: float) -> t.Iterator[Shape]:
     """The machine's name, its pods below each other, and the bridge they hang on by a rail."""
     room = machine.width - 2 * PAD
-    yield Text(x + PAD, y + 14, machine.name, room * 0.5, "strong", size=14)
-    yield Text(x + PAD + room, y + 14, machine.kind, room * 0.48, "muted", "end")
+    name = Text(x + PAD, y + 14, machine.name, room * 0.5, "strong", size=14)
+    yield name
+    yield Text(x + PAD + room, y + 14, machine.kind, x + PAD + room - name.box[2] - 4, "muted", "end")
     y += TITLE - 4
     bridge = y + sum(pod_height(pod) + 6 for pod in machine.pods)
     for pod in machine.pods:

@@ -74,6 +74,24 @@ def test_two_segments_and_a_router(small: Data) -> None:
     assert {"rt-1a2b3c4d", "rt-5e6f7a8b", "172.30.20.254/24"} <= set(" ".join(texts(picture)).split())
 
 
+def test_segments_are_beside_their_machines(small: Data) -> None:
+    """The one of the namespaces below last, whatever the order of the file: so no line of theirs crosses another's."""
+    topology = small["topology"]
+    topology["segments"] = {"below": topology["segments"]["lan"], **topology["segments"]}
+    end = {"eth0": {"segment": "below", "address": "172.30.20.2/24", "mtu": 1500}}
+    topology["namespaces"] = {"n": {"name": "n", "address": "172.30.20.2", "interfaces": end}}
+    shapes = topology_picture(topology, []).shapes
+    words = [shape for shape in shapes if isinstance(shape, Text) and shape.text.startswith("segment ")]
+    height = {shape.text.split()[1]: shape.y for shape in words}
+    assert height["lan"] < height["below"]
+
+
+def test_a_short_name_leaves_room_for_what_a_node_is(small: Data) -> None:
+    for node in small["topology"]["nodes"].values():
+        node.update(provider="vm", role="control-plane")
+    assert texts(topology_picture(small["topology"], [])).count("control-plane, VM") == 2
+
+
 def test_hosts_that_are_there_already(small: Data) -> None:
     topology = small["topology"]
     lan = {key: value for key, value in topology["segments"]["lan"].items() if key not in ("bridge", "gateway")}
