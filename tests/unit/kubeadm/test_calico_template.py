@@ -73,7 +73,7 @@ PEERS = {"tor": {"as_number": 64514, "address": "172.30.24.201"}}
 SECRET = {"secretKeyRef": {"name": "bgp-password", "key": "password"}}
 
 
-def rendered(name: str, cni: dict, signs: bool = False) -> str:
+def rendered(name: str, cni: dict, signs: bool = False, slow: tuple[str, ...] = ()) -> str:
     """A template as Ansible's module template has it."""
     made = Environment(trim_blocks=True, undefined=StrictUndefined, autoescape=False)
     made.filters["to_json"] = json.dumps
@@ -85,6 +85,7 @@ def rendered(name: str, cni: dict, signs: bool = False) -> str:
         __kubernetes_signs=signs,
         __kubernetes_bgp_file="/bgp.yaml",
         __kubernetes_bgp_secret_file="/bgp-password.yaml",
+        __kubernetes_slow=slow,
         __kubernetes_stores="endpoint" in cni,
         __kubernetes_etcd_secret_file="/calico-etcd-secrets.yaml",
     )
@@ -100,6 +101,17 @@ def test_what_the_topology_says_of_calico(case: str):
     (container,) = daemon["spec"]["template"]["spec"]["containers"]
     assert {one["name"]: one["value"] for one in container.pop("env")} == {**COMMON, **variables}
     assert container == {"name": "calico-node", **probes}
+
+
+def test_emulated_machines_are_asked_less_often():
+    made = yaml.safe_load(rendered("cni/calico.yaml.j2", BGP, slow=("cp1",)))
+    dummy, daemon, *patient = (yaml.safe_load(patch["patch"]) for patch in made["patches"])
+    assert [one["metadata"]["name"] for one in patient] == ["calico-node", "calico-kube-controllers"]
+    for one in patient:
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        assert container["name"] == one["metadata"]["name"]
+        assert {probe["periodSeconds"] for probe in (container["livenessProbe"], container["readinessProbe"])} == {60}
+    assert "livenessProbe" not in daemon["spec"]["template"]["spec"]["containers"][0], "the commands stay Calico's"
 
 
 def test_peers_and_a_password_are_objects_of_their_own():
