@@ -5,7 +5,7 @@
     round_trips.py ask tcp|udp SECONDS PORT ADDRESS          µs of each round trip: median and 99th percentile
     round_trips.py connect COUNT PORT ADDRESS [ADDRESS …]    the same of the first packets: until a connection stands
     round_trips.py wait SECONDS PORT ADDRESS [ADDRESS …]     when all have answered, in seconds of the epoch
-    round_trips.py silent SECONDS PORT ADDRESS               when it no longer answered
+    round_trips.py silent SECONDS PORT ADDRESS               from when on it did not answer for HELD seconds
 
 It writes one JSON value to standard output; serve writes `ready` and runs until it is ended.
 """
@@ -23,6 +23,7 @@ import time
 READY = "ready"
 PAUSE = 0.01  # seconds between two tries of `wait`
 PATIENCE = 2.0  # seconds until silence is a failure
+HELD = 3.0  # seconds of silence: a single try may fail on a busy machine
 
 
 def summary(microseconds: list[float]) -> dict[str, float]:
@@ -92,18 +93,29 @@ def connect(count: int, port: int, addresses: list[str]) -> dict[str, float]:
     return summary(found)
 
 
-def wait(seconds: float, port: int, addresses: list[str], answering: bool) -> float:
-    """Each try has 0.2 seconds: what is dropped meanwhile must not be sent again by a timer much later."""
+def wait(seconds: float, port: int, addresses: list[str]) -> float:
     deadline = time.time() + seconds
     for address in addresses:
-        while answers(address, port) != answering:
+        while not answers(address, port):
             if time.time() > deadline:
-                raise TimeoutError(f"{address} {'did not answer' if answering else 'answered'} for {seconds} seconds")
+                raise TimeoutError(f"{address} did not answer for {seconds} seconds")
             time.sleep(PAUSE)
     return time.time()
 
 
+def silent(seconds: float, port: int, address: str) -> float:
+    since, deadline = time.time(), time.time() + seconds
+    while time.time() - since < HELD:
+        if answers(address, port):
+            since = time.time()
+        if since > deadline:
+            raise TimeoutError(f"{address} answered for {seconds} seconds")
+        time.sleep(PAUSE)
+    return since
+
+
 def answers(address: str, port: int) -> bool:
+    """Whether it does within 0.2 seconds: what is dropped meanwhile must not be sent again by a timer much later."""
     try:
         socket.create_connection((address, port), timeout=0.2).close()
     except OSError:
@@ -118,8 +130,10 @@ def main(action: str, *given: str) -> None:
         print(json.dumps(ask(given[0], float(given[1]), int(given[2]), given[3])))
     elif action == "connect":
         print(json.dumps(connect(int(given[0]), int(given[1]), list(given[2:]))))
-    elif action in ("wait", "silent"):
-        print(json.dumps(wait(float(given[0]), int(given[1]), list(given[2:]), action == "wait")))
+    elif action == "wait":
+        print(json.dumps(wait(float(given[0]), int(given[1]), list(given[2:]))))
+    elif action == "silent":
+        print(json.dumps(silent(float(given[0]), int(given[1]), given[2])))
 
 
 if __name__ == "__main__":

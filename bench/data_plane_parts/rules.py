@@ -103,7 +103,6 @@ def add_one(lab: Lab) -> float:
     took = answer(watcher) - began
     kubectl("delete", "service", "extra")
     answer(waiting(lab, EXTRA, action="silent"))  # or the next one would answer by the rules of this one
-    time.sleep(QUIET)
     return took
 
 
