@@ -102,5 +102,6 @@ class Facts:
     cache_ready: bool = False  # artifacts and a node image are complete in the cache
     memory_available: int = 0
     cpus: int = 0
+    kvm: bool = False  # whether there is /dev/kvm; that a guest runs by it is tried later
     cgroup: str = ""
     capabilities: frozenset[str] = frozenset()

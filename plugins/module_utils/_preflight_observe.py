@@ -71,6 +71,7 @@ def observe(run: Run, topology: str, needs: t.Iterable[str], cache: Path, record
         cache_ready=all(any(cache.glob(f"{kind}/*/manifest.json")) for kind in ("artifacts", "node-images")),
         memory_available=_memory_available(Path("/proc/meminfo").read_text()),
         cpus=len(os.sched_getaffinity(0)),
+        kvm=Path("/dev/kvm").exists(),
         cgroup=cgroup_layout(Path("/proc/self/mounts").read_text()),
         capabilities=capabilities,
     )

@@ -9,6 +9,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_model import PROBLEM, Check, Facts, Link
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_domain import TRANSLATIONS
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import SIZE, SIZES
 
 Data = t.Mapping[str, t.Any]
@@ -24,8 +25,9 @@ MEMORY_CONTROL_PLANE = 1700 * MIB
 CPUS_CONTROL_PLANE = 2
 # kubelet, containerd, kube-proxy, network plugin and the test workload of a worker.
 MEMORY_WORKER = 512 * MIB
-# QEMU's own, most of it what an emulated processor's instructions were translated to.
-MEMORY_QEMU = 512 * MIB
+# QEMU's own, and what an emulated processor's instructions are translated to.
+MEMORY_QEMU = 256 * MIB
+MEMORY_EMULATION = TRANSLATIONS * MIB
 
 
 def resources(facts: Facts, topology: Data) -> list[Check]:
@@ -47,7 +49,7 @@ def disk(facts: Facts) -> Check:
 def memory(facts: Facts, topology: Data) -> Check:
     """Memory for the nodes that do not run yet; those that run have theirs, and so have existing hosts."""
     to_start = {
-        name: _memory(node)
+        name: _memory(node, facts.kvm)
         for name, node in made(topology).items()
         if not _runs(facts, f"reftopo.{topology['name']}.{name}", topology["name"])
     }
@@ -64,10 +66,11 @@ def made(topology: Data) -> dict[str, Data]:
     return {name: node for name, node in topology["nodes"].items() if node["provider"] != "existing"}
 
 
-def _memory(node: Data) -> int:
+def _memory(node: Data, kvm: bool) -> int:
     """What a node takes: a virtual machine all that it is given, and what QEMU needs itself."""
     if node["provider"] == "vm":
-        return SIZES.get(node.get("role", ""), SIZE).memory * MIB + MEMORY_QEMU
+        own = MEMORY_QEMU if kvm else MEMORY_QEMU + MEMORY_EMULATION
+        return SIZES.get(node.get("role", ""), SIZE).memory * MIB + own
     return MEMORY_CONTROL_PLANE if node.get("role") == "control-plane" else MEMORY_WORKER
 
 
