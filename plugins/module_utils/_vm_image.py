@@ -36,6 +36,8 @@ COMMAND_LINE = " ".join(
         "quiet",
         "panic=1",  # starts again after a second: nobody looks at a node that stands still
         "mitigations=off",  # a lab's processes need no protection from each other, and it costs each system call
+        # QEMU keeps what it translated by its address: a program that is somewhere else each time is translated anew.
+        "norandmaps",
         "init_on_alloc=0",
         "lsm=capability",  # AppArmor has no profiles here, and systemd would compile a program for the bpf module
         "rcupdate.rcu_expedited=1",  # a grace period is a wait for all CPUs, of which systemd's cgroups cause hundreds
