@@ -41,7 +41,9 @@ from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_pods import 
 from ansible_collections.reftopo.lab.plugins.plugin_utils._topology_way import underlay
 
 TIMEOUT = 1.5  # seconds until silence is called a timeout: a packet's way through the lab takes a millisecond
-ATTEMPTS, PAUSE = 3, 1.0  # for cells that are not as expected: rules may still be settling
+# For cells that are not as expected: rules may still be settling, and a server on an emulated node has to wait for its
+# turn. So each attempt is twice as patient as the one before.
+ATTEMPTS, PAUSE = 3, 1.0
 KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf"
 
 
@@ -176,12 +178,13 @@ class Lab:
     def ask(self, probes: list[Probe]) -> list[Outcome]:
         """Run probes, and those that are not as expected again, until they are or ATTEMPTS are used up."""
         outcomes = self.ask_once(probes)
-        for _attempt in range(1, ATTEMPTS):
+        for attempt in range(1, ATTEMPTS):
             wrong = [index for index, outcome in enumerate(outcomes) if not outcome.record["ok"]]
             if not wrong:
                 break
             time.sleep(PAUSE)
-            for index, outcome in zip(wrong, self.ask_once([outcomes[index].probe.again() for index in wrong])):
+            again = [outcomes[index].probe.again() for index in wrong]
+            for index, outcome in zip(wrong, self.ask_once(again, TIMEOUT * 2**attempt)):
                 outcomes[index] = outcome
         return outcomes
 
