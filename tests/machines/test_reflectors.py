@@ -73,6 +73,8 @@ def killed(lab: Lab, reflectors: t.Iterable[str], wait: t.Callable[[], object]) 
         with held_together(down):
             wait()
         assert until(BACK, lambda: lacking(lab), lambda names: not names) == []
+        assert all(until(BACK, lambda: [routes(lab, name) for name in OTHERS], all)), "sessions are up, routes are not"
+        time.sleep(2)  # pings that must be answered
     seen = (Seen(*unanswered(one.output.decode())) for one in held)
     return {(str(one.node), str(to.node)): each for (one, to), each in zip(ends, seen)}
 
