@@ -26,7 +26,7 @@ NAMESPACE = "urn:reftopo:node"
 # Emulated, the newest models' vector instructions cost more than they bring; KVM shows the host's own processor.
 EMULATED_MODEL = "Nehalem"
 # MiB of translated instructions. When they are full all are forgotten, which with 256 happened to a node several times
-# a minute; a worker of a cluster comes to some 650. What is not used takes no memory.
+# a minute; a cluster's nodes fill most of this in minutes. What is not used takes no memory.
 TRANSLATIONS = 1024
 
 Element = ElementTree.Element
