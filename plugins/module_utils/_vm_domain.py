@@ -86,7 +86,7 @@ def _domain(vm: Vm, kernel: str, arguments: str, accelerator: str, digest: str) 
     mark = {"topology": vm.owner, "node": vm.name, "digest": digest}
     ElementTree.SubElement(_add(domain, "metadata"), f"{{{NAMESPACE}}}node", mark)
     _add(domain, "memory", str(vm.size.memory), unit="MiB")
-    _add(domain, "vcpu", str(vm.size.cpus))
+    _add(domain, "vcpu", str(vm.size.cpus if accelerator == KVM else vm.size.emulated_cpus))
     system = _add(domain, "os")
     _add(system, "type", "hvm", arch="x86_64", machine="q35")
     _add(system, "kernel", kernel)

@@ -34,15 +34,17 @@ class Nic:
 
 @dataclass(frozen=True)
 class Size:
-    """What a machine gets of the host: processors, and memory in MiB."""
+    """What a machine gets of the host: processors, where they are emulated and where not, and memory in MiB."""
 
     cpus: int
+    emulated_cpus: int
     memory: int
 
 
 # kubeadm's own preflight demands 2 processors and 1700 MB of a control plane (kubernetes cmd/kubeadm/app/constants).
-SIZES = {"control-plane": Size(2, 2048)}
-SIZE = Size(2, 1024)
+# QEMU makes simpler code for one processor, and it need not wait for others that the host does not run just then.
+SIZES = {"control-plane": Size(2, 2, 2048)}
+SIZE = Size(2, 1, 1024)
 
 
 @dataclass(frozen=True)

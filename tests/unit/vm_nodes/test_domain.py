@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_domain as vm_domain
 from ansible_collections.reftopo.lab.plugins.module_utils import _vm_observe as vm_observe
-from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import SIZE, Domain, Nic, Vm
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import SIZE, SIZES, Domain, Nic, Vm
 
 NIC = Nic("eth0", "rt-00000001", "02:00:00:00:00:01", "172.30.10.12/24", 1500)
 VM = Vm("w1", "reftopo.small.w1", "small", "172.30.10.12", "/cache/nodes/small/w1", SIZE, (NIC,), {})
@@ -25,6 +25,11 @@ def definition(vm: Vm = VM, accelerator: str = vm_domain.EMULATION) -> str:
 @pytest.mark.parametrize("accelerator", [vm_domain.EMULATION, vm_domain.KVM])
 def test_definition(accelerator: str):
     assert definition(accelerator=accelerator) == (GOLDEN / f"{accelerator}.xml").read_text()
+
+
+@pytest.mark.parametrize("accelerator", [vm_domain.EMULATION, vm_domain.KVM])
+def test_a_control_plane_has_the_processors_that_kubeadm_asks_for(accelerator: str):
+    assert "<vcpu>2</vcpu>" in definition(dataclasses.replace(VM, size=SIZES["control-plane"]), accelerator)
 
 
 @pytest.mark.parametrize("accelerator", [vm_domain.EMULATION, vm_domain.KVM])
