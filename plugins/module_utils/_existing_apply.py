@@ -175,6 +175,9 @@ class Applier:
     def _unaddress(self, address: str) -> None:
         self._command("ip", "address", "delete", *address.split())
 
+    def _configure(self, link: str) -> None:
+        self._command("ip", "link", "set", *link.split())
+
     def _destroy(self, ipset: str) -> None:
         """Rules let go of a set a moment after they are gone: a worker of the kernel frees them (nf_tables_api.c)."""
         deadline = time.monotonic() + PATIENCE

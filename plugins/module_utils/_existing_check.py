@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_model import Desired, Facts, Observed
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_plan import below, lacking, to_import, to_write
 from ansible_collections.reftopo.lab.plugins.module_utils._existing_record import RECORD
-from ansible_collections.reftopo.lab.plugins.module_utils._existing_traces import made_by_plugin
+from ansible_collections.reftopo.lab.plugins.module_utils._existing_traces import TUNNEL, made_by_plugin
 from ansible_collections.reftopo.lab.plugins.module_utils._preflight_probe import FEATURES
 
 GIB, MIB = 1024**3, 1024**2
@@ -112,10 +112,18 @@ def _links(observed: Observed, desired: Desired) -> t.Iterator[str]:
 
 
 def _calicos(facts: Facts, desired: Desired) -> t.Iterator[str]:
-    if facts.calicos and any(made_by_plugin("cali0", [pattern]) for pattern in desired.links):
+    if not any(made_by_plugin("cali0", [pattern]) for pattern in desired.links):
+        return
+    if facts.calicos:
         yield (
             f"it has routes of protocol bird or 80 (to {', '.join(facts.calicos)}), which Calico takes for its own and "
             "removes; give them another protocol, or use another host"
+        )
+    # felix/dataplane/linux/int_dataplane.go, cleanUpIPIPAddrs: without IPIP it removes all of them.
+    for address in facts.addresses.get(TUNNEL, ()):
+        yield (
+            f"{TUNNEL} has {address}, and Calico removes all addresses there but its own; "
+            f"take it away (ip address delete {address} dev {TUNNEL}), or use another host"
         )
 
 

@@ -137,6 +137,7 @@ def listening(table: str, protocol: str) -> set[int]:
 
 def _now(run: Run, ruleset: dict[str, t.Any]) -> Before:
     values = {name: read_text(sysctl_file(name)) for name in SYSCTLS}
+    links = json.loads(_output(run, ["ip", "-j", "address"]) or "[]")
     modules = (line.split()[0] for line in (read_text("/proc/modules") or "").splitlines())
     return Before(
         sysctls={name: value.strip() for name, value in values.items() if value is not None},
@@ -145,7 +146,8 @@ def _now(run: Run, ruleset: dict[str, t.Any]) -> Before:
         tables=_existing_rules.tables(ruleset),
         chains=_existing_rules.chains(ruleset),
         ipsets=tuple(_of_tool(run, ["ipset", "list", "-name"]).split()),
-        tunnel=_existing_traces.tunnel_addresses(json.loads(_output(run, ["ip", "-j", "-4", "address"]) or "[]")),
+        tunnel=_existing_traces.tunnel_addresses(links),
+        tunnel_settings=_existing_traces.tunnel_settings(links),
         mounts=tuple(sorted(observe_mounts())),
         shared=shared(read_text("/proc/self/mountinfo") or ""),
         modules=tuple(sorted(modules)),

@@ -162,6 +162,8 @@ def _kernel_steps(observed: Observed, record: Record) -> t.Iterator[Step]:
     yield from (Step("destroy", name) for name in left_ipsets(observed.now.ipsets, record.before.ipsets))
     addresses = [address for address in observed.now.tunnel if address not in record.before.tunnel]
     yield from (Step("unaddress", f"{address} dev {TUNNEL}") for address in addresses)
+    if observed.now.tunnel_settings not in ("", record.before.tunnel_settings):
+        yield Step("configure", f"{TUNNEL} {record.before.tunnel_settings or 'down'}")
 
 
 def _file_steps(observed: Observed, record: Record) -> t.Iterator[Step]:

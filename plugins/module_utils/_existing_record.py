@@ -31,7 +31,8 @@ class Before:
         modes: of FOLDERS.
         tables: of nftables, as ``family name``; ``chains`` as ``family table name``.
         ipsets: names.
-        tunnel: addresses of tunl0, a link that its kernel module makes, with prefix lengths.
+        tunnel: addresses of tunl0, a link that its kernel module makes, with prefix lengths;
+            ``tunnel_settings`` as ip-link(8) sets them.
         mounts: mount points.
         shared: whether mounts below / were passed on to other mount namespaces.
         modules: of the kernel.
@@ -44,6 +45,7 @@ class Before:
     chains: tuple[str, ...] = ()
     ipsets: tuple[str, ...] = ()
     tunnel: tuple[str, ...] = ()
+    tunnel_settings: str = ""
     mounts: tuple[str, ...] = ()
     shared: bool = True
     modules: tuple[str, ...] = ()

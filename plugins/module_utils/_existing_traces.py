@@ -59,6 +59,12 @@ def left_ipsets(now: t.Iterable[str], before: t.Collection[str]) -> list[str]:
 
 
 def tunnel_addresses(listed: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
-    """The addresses of TUNNEL with prefix lengths, of what ``ip -j address`` lists."""
+    """The IPv4 addresses of TUNNEL with prefix lengths, of what ``ip -j address`` lists."""
+    entries = [entry for one in listed if one.get("ifname") == TUNNEL for entry in one.get("addr_info", ())]
+    return tuple(f"{entry['local']}/{entry['prefixlen']}" for entry in entries if entry["family"] == "inet")
+
+
+def tunnel_settings(listed: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    """TUNNEL's as ip-link(8) sets them, ``mtu 1480 down``, of what ``ip -j address`` lists; empty without that link."""
     own = [one for one in listed if one.get("ifname") == TUNNEL]
-    return tuple(f"{entry['local']}/{entry['prefixlen']}" for one in own for entry in one.get("addr_info", ()))
+    return f"mtu {own[0]['mtu']} {'up' if 'UP' in own[0]['flags'] else 'down'}" if own else ""

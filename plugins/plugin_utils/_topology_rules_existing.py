@@ -23,7 +23,7 @@ CONNECTION = (
     "ansible_ssh_common_args",
 )
 # Network plugins' backends that are taken back from a host, and proven to be: no other backend or mode.
-SUPPORTED = {"calico": ("bgp", "vxlan"), "flannel": ("vxlan",)}
+SUPPORTED = {"calico": ("bgp", "ipip", "vxlan"), "flannel": ("vxlan",)}
 SUPPORTED_MODE = "nftables"
 # What is proven from namespaces, which are made on this machine, where hosts are not.
 OF_CLUSTERS, OF_CHECKS = ("dns", "ingress", "load_balancer"), ("dns", "services")

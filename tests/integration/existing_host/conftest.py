@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two Debian machines with systemd and SSH that have nothing of a node: containers, or one of them in a VM."""
+"""Two Debian machines with systemd and SSH that have nothing of a node: containers or virtual machines."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[3]
 HOSTS = "t-hosts"  # owner of the machines, and the bridge's name
 TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
+ROLES = {"cp1": "control-plane", "w1": "worker"}
 STRANGER, STRANGERS_MAC = "t-stranger", "02:00:00:00:00:99"
 # On w1: a user with sudo and without a password, opened by the same key. At its first use sudo leaves a file there.
 ADD_ADMIN = f"""\
@@ -43,6 +44,7 @@ WITHOUT_OVERLAY = {
 NETWORKS = {
     "flannel-vxlan": {"overlay-is-vxlan": {"mechanism": "vxlan"}, "without-overlay": WITHOUT_OVERLAY},
     "calico-bgp": {"routed-by-bgp": {"mechanism": "bgp"}},
+    "calico-ipip": {"overlay-is-ipip": {"mechanism": "ipip"}},
     "calico-vxlan": {"overlay-is-vxlan": {"mechanism": "vxlan"}},
 }
 
@@ -65,12 +67,12 @@ class Hosts:
 
     Attributes:
         folder: of keys, inventory and state.
-        worker: what w1 is: ``container`` or ``vm``. The control plane is a container.
+        kinds: what cp1 and w1 are, each ``container`` or ``vm``.
         network: one of NETWORKS.
     """
 
-    def __init__(self, image: Path, folder: Path, worker: str, network: str) -> None:
-        self.image, self.folder, self.worker, self.network = image, folder, worker, network
+    def __init__(self, image: Path, folder: Path, kinds: Sequence[str], network: str) -> None:
+        self.image, self.folder, self.kinds, self.network = image, folder, dict(zip(ADDRESSES, kinds)), network
         self.marks = {"owner": HOSTS, "cache": str(real_nodes.NODES), "nodes": None}
         self.vm_marks = {**self.marks, "cache": str(real_nodes.VMS)}
 
@@ -80,11 +82,10 @@ class Hosts:
         command("ip", "address", "add", "198.51.100.1/24", "dev", HOSTS)
         keys, addresses, runner = str(self.folder / "keys"), list(ADDRESSES.values()), Runner(real_nodes.run_command)
         KeyMaker(keys, HOSTS, addresses, runner).apply(plan(observe(keys), addresses))
-        kinds = {"cp1": "container", "w1": self.worker}
-        nodes = {name: KINDS[kind](name, ADDRESSES[name]) for name, kind in kinds.items()}
+        nodes = {name: KINDS[kind](name, ADDRESSES[name]) for name, kind in self.kinds.items()}
         given = {"state_dir": keys, "nameserver": "198.51.100.1", "nodes": nodes, "timeout": 240}
         containers.converge_present({**self.marks, **given, "image": str(self.image)}, runner, False)
-        if self.worker == "vm":
+        if "vm" in self.kinds.values():
             image = plain_images.vm_image(self.image, runner, self.folder / "vm")
             machines.converge_present({**self.vm_marks, **given, "image": image}, runner, False)
         self.ssh("w1", ADD_ADMIN)
@@ -149,7 +150,7 @@ class Hosts:
         keys = self.folder / "keys"
         nodes = {
             name: {
-                "role": "control-plane" if name == "cp1" else "worker",
+                "role": ROLES[name],
                 "provider": "existing",
                 "segment": "office",
                 "address": address,
@@ -201,7 +202,7 @@ def _vm(name: str, address: str) -> dict[str, Any]:
     command("ip", "tuntap", "add", "dev", port, "mode", "tap")
     command("ip", "link", "set", port, "master", HOSTS, "up")
     interface = {"peer": port, "mac": _mac(address), "address": f"{address}/24", "mtu": 1500}
-    return {"provider": "vm", "address": address, "interfaces": {"eth0": interface}}
+    return {"provider": "vm", "role": ROLES[name], "address": address, "interfaces": {"eth0": interface}}
 
 
 def _mac(address: str) -> str:
@@ -212,14 +213,20 @@ KINDS = {"container": _container, "vm": _vm}
 
 
 # Each takes minutes more, so no stage has them.
-SLOW = ("vm flannel-vxlan", "container calico-bgp", "container calico-vxlan")
-CASES = ["container flannel-vxlan", *(pytest.param(case, marks=pytest.mark.slow) for case in SLOW)]
+SLOW = (
+    "container vm flannel-vxlan",
+    "container container calico-bgp",
+    "container container calico-vxlan",
+    "vm vm calico-ipip",
+)
+CASES = ["container container flannel-vxlan", *(pytest.param(case, marks=pytest.mark.slow) for case in SLOW)]
 
 
 @pytest.fixture(params=CASES)
 def hosts(image: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hosts]:
     """Machines that run, each with something of its own."""
-    made = Hosts(image, tmp_path, *request.param.split())
+    *kinds, network = request.param.split()
+    made = Hosts(image, tmp_path, kinds, network)
     made.clear()
     made.start()
     made.write_inventory()

@@ -93,6 +93,13 @@ def test_routes_that_calico_would_remove_are_in_the_way_of_calico_alone(fresh, d
     golden("routes-of-bird", problems(routed, dataclasses.replace(desired, links=("cali*",))))
 
 
+def test_addresses_that_calico_would_remove_are_in_the_way_of_calico_alone(fresh, desired):
+    addresses = {**fresh.facts.addresses, "tunl0": ["192.0.2.1/32", "192.0.2.2/32"]}
+    tunnelled = dataclasses.replace(fresh, facts=dataclasses.replace(fresh.facts, addresses=addresses))
+    assert problems(tunnelled, desired) == []
+    golden("addresses-of-tunl0", problems(tunnelled, dataclasses.replace(desired, links=("cali*",))))
+
+
 def test_swap_of_the_machine_that_carries_a_container_is_none_of_its_business(fresh, desired):
     swapping = dataclasses.replace(fresh, facts=dataclasses.replace(fresh.facts, swap=True, container=True))
     assert problems(swapping, desired) == []

@@ -147,37 +147,6 @@ def test_a_node_is_taken_back_in_this_order(node):
     assert kept(node) == []
 
 
-def test_what_calico_left_goes_where_it_was_not_before(node, record):
-    """Whatever goes with pods' links is not planned; tunl0 itself stays, for it is the module's."""
-    now = dataclasses.replace(
-        node.now,
-        ipsets=("cali40s:abc", "cali40old", "t-mine"),
-        tunnel=("10.244.1.0/32", "192.0.2.1/32"),
-        mounts=(*node.now.mounts, "/run/calico/cgroup", "/sys/fs/bpf"),
-    )
-    before = dataclasses.replace(record.before, ipsets=("cali40old", "t-mine"), tunnel=("192.0.2.1/32",))
-    calico = dataclasses.replace(
-        node,
-        now=now,
-        record=dataclasses.replace(record, before=before, links=("cali*", "vxlan.calico")),
-        links=frozenset({"ens3", "lo", "cali1", "cali2", "vxlan.calico", "tunl0"}),
-        routes=("blackhole 10.244.190.64/26 proto bird",),
-        rules=("delete chain ip filter cali-INPUT",),
-    )
-    steps = taken_back(calico)
-    first = steps.index("unlink cali1")
-    assert steps[first : first + 7] == [
-        "unlink cali1",
-        "unlink cali2",
-        "unlink vxlan.calico",
-        "unroute blackhole 10.244.190.64/26 proto bird",
-        "nft delete chain ip filter cali-INPUT",
-        "destroy cali40s:abc",
-        "unaddress 10.244.1.0/32 dev tunl0",
-    ]
-    assert {"unmount /run/calico/cgroup", "unmount /sys/fs/bpf"} <= set(steps)
-
-
 def test_what_containerd_needs_ends_last(node, record):
     files = {**record.files, "/etc/systemd/system/node-setup.service": ("n1",)}
     active = node.active | {"node-setup.service"}

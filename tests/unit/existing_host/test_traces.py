@@ -11,6 +11,8 @@ from ansible_collections.reftopo.lab.plugins.module_utils._existing_traces impor
     left_routes,
     made_by_plugin,
     taken_by_calico,
+    tunnel_addresses,
+    tunnel_settings,
 )
 
 NETWORKS, LINKS = ("10.244.0.0/16", "10.96.0.0/16"), ("vxlan.calico", "cali*")
@@ -26,6 +28,22 @@ ROUTES = json.loads("""[
  {"dst":"192.0.2.0/24","dev":"ens3","protocol":"bird","scope":"link","flags":[]},
  {"dst":"192.168.50.0/24","dev":"ens3","protocol":"kernel","scope":"link","prefsrc":"192.168.50.12","flags":[]}
 ]""")
+
+# What `ip -j address` printed, shortened, of a node with IPIP.
+ADDRESSES = json.loads("""[
+ {"ifname":"ens3","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1500,
+  "addr_info":[{"family":"inet","local":"192.168.50.12","prefixlen":24}]},
+ {"ifname":"tunl0","flags":["NOARP","UP","LOWER_UP"],"mtu":1480,
+  "addr_info":[{"family":"inet","local":"10.244.80.128","prefixlen":32},{"family":"inet6","local":"fe80::5efe:a01:203","prefixlen":64}]}
+]""")
+
+
+def test_the_tunnel_of_ipip_has_settings_and_addresses():
+    assert tunnel_settings(ADDRESSES) == "mtu 1480 up"
+    assert tunnel_settings([{**ADDRESSES[1], "flags": ["NOARP"]}]) == "mtu 1480 down"
+    assert tunnel_settings(ADDRESSES[:1]) == ""
+    assert tunnel_addresses(ADDRESSES) == ("10.244.80.128/32",)
+    assert tunnel_addresses(ADDRESSES[:1]) == ()
 
 
 def test_routes_go_that_have_no_link_of_calicos_to_go_with():

@@ -183,6 +183,7 @@ def test_a_host_that_is_there_already_needs_nothing_of_this_machine(flannel_vxla
     ("cni", "faults"),
     [
         ({"name": "calico", "backend": "bgp"}, []),
+        ({"name": "calico", "backend": "ipip"}, []),
         ({"name": "calico", "backend": "vxlan"}, []),
         ({"name": "flannel", "backend": "host-gw"}, ["host-gw is not supported on existing hosts yet"]),
     ],
