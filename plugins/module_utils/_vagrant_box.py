@@ -19,6 +19,7 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_image import dig
 from ansible_collections.reftopo.lab.plugins.module_utils._node_model import Command, Seed, Step, Write
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_domain import EMULATED_MODEL, KVM
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_image import DISK_SIZE
+from ansible_collections.reftopo.lab.plugins.module_utils._vm_model import SIZE
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_plan import VIRSH, VmImage
 from ansible_collections.reftopo.lab.plugins.module_utils._vm_seed import archive, behind
 
@@ -40,6 +41,7 @@ Vagrant.configure("2") do |config|
   config.vm.synced_folder ".", "/vagrant", disabled: true # which would need rsync or NFS in the machine
   config.vm.provider :libvirt do |libvirt|
     libvirt.driver = "{driver}"
+    libvirt.cpus = {cpus}
     {processor}
     libvirt.machine_type = "q35"
     libvirt.kernel = "{kernel}"
@@ -97,11 +99,13 @@ class Box:
         return self._files(self.kernel, self.initrd)
 
     def _files(self, kernel: str, initrd: str) -> dict[str, str]:
-        processor = 'libvirt.cpu_mode = "host-passthrough"'
+        cpus, processor = SIZE.cpus, 'libvirt.cpu_mode = "host-passthrough"'
         if self.driver != KVM:
+            cpus = SIZE.emulated_cpus
             processor = f'libvirt.cpu_mode = "custom"\n    libvirt.cpu_model = "{EMULATED_MODEL}"'
         arguments = f"{self.image.arguments} {ARGUMENTS}"
-        names = {"name": NAME, "driver": self.driver, "processor": processor, "mark": MARK, "network": NETWORK}
+        names = {"name": NAME, "driver": self.driver, "cpus": cpus, "processor": processor}
+        names |= {"mark": MARK, "network": NETWORK}
         metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": int(DISK_SIZE.rstrip("G"))}
         return {
             "Vagrantfile": VAGRANTFILE.format(kernel=kernel, initrd=initrd, arguments=arguments, **names),
