@@ -140,7 +140,9 @@ class Hosts:
         environment = {**os.environ, "REFTOPO_STATE": str(self.folder / "state"), "ANSIBLE_NOCOLOR": "1"}
         inventory = f"--inventory={self.folder / 'inventories'}"
         argv = ["ansible-playbook", inventory, f"playbooks/{book}.yml", f"--extra-vars=topology={TOPOLOGY}", *words]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+        # Ansible refuses a standard input that does not block.
+        given = {"stdin": subprocess.DEVNULL, "cwd": ROOT, "env": environment}
+        return subprocess.run(argv, capture_output=True, text=True, check=False, **given)
 
     def write_inventory(self) -> None:
         """The topology's file, and how its hosts are reached, as a user has them."""
