@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two machines by Vagrant and libvirt, the whole way of a user: box, up, ssh, provision, destroy; and nothing is left.
 
-By hand, for emulated machines take 35 minutes on two processors: ./lab pytest -s tests/machines/test_vagrant.py
+By hand, for emulated machines take 20 minutes on two processors: ./lab pytest -s tests/machines/test_vagrant.py
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def refuse(hosts):
     hosts.plug_stranger("w1")
     refused = hosts.play("up")
     assert refused.returncode != 0
-    assert "/etc/cni: not empty" in refused.stdout
+    assert "/etc/cni: not empty" in refused.stdout, refused.stdout[-6000:]
     assert "tcp 10250: somebody listens there already" in refused.stdout
     assert "somebody else on the wire of eth0 has 198.51.100.12/24: 02:00:00:00:00:99" in refused.stdout
     assert calico == ("routes of protocol bird or 80 (to 192.0.2.64/26, 192.0.2.128/25)" in refused.stdout)
