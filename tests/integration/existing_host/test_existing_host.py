@@ -27,7 +27,7 @@ STRANGE_ADDRESS = "ip address {} 192.0.2.1/32 dev tunl0"
 OWN_TABLE = "nft 'table inet t-mine { chain input { type filter hook input priority 10; tcp dport 9 drop; }; }'"
 # Kernel modules stay, and what came with them; in a container all that this machine has were there before.
 OF_MODULES = re.compile(
-    r"settings: \+ net/(netfilter/|nf_conntrack_max |ipv[46]/(conf|neigh)/tunl0/)"
+    r"settings: \+ net/(netfilter/|nf_conntrack_max |ipv4/vs/|ipv[46]/(conf|neigh)/tunl0/)"
     r"|links: \+ tunl0@NONE: <NOARP> mtu 1480 "
 )
 # What the comparison must see of a node, and of each network plugin on it.
