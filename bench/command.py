@@ -15,8 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def run(command: list[str], given: str | None = None) -> str:
-    """A command's output; its failure ends the benchmark with what it printed."""
-    done = subprocess.run(command, check=False, cwd=ROOT, input=given, capture_output=True, text=True)
+    """A command's output; its failure ends the benchmark with what it printed.
+
+    Its standard input is never the benchmark's: ssh may leave that one non-blocking, and Ansible then refuses it.
+    """
+    done = subprocess.run(command, check=False, cwd=ROOT, input=given or "", capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)[:300]} failed:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}")
     return done.stdout
