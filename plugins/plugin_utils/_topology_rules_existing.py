@@ -22,7 +22,7 @@ CONNECTION = (
     "ansible_ssh_private_key_file",
     "ansible_ssh_common_args",
 )
-# Network plugins' backends that are taken back from a host, and proven to be: no other backend or mode.
+# Network plugins' backends that are taken back from a host, and were seen to be: no other backend or mode.
 SUPPORTED = {"calico": ("bgp", "ipip", "vxlan"), "flannel": ("vxlan",)}
 SUPPORTED_MODE = "nftables"
 # What is proven from namespaces, which are made on this machine, where hosts are not.
