@@ -57,7 +57,7 @@ def test_what_calico_left_goes_where_it_was_not_before(node, record):
         ("", "mtu 1480 up", ["configure tunl0 down"]),
     ],
 )
-def test_a_tunnel_that_is_as_it_was_or_not_there_is_left_alone(node, record, before, now, steps):
+def test_a_tunnel_is_set_as_it_was_where_it_is_there_and_differs(node, record, before, now, steps):
     was = dataclasses.replace(record, before=dataclasses.replace(record.before, tunnel_settings=before))
     seen = dataclasses.replace(node, record=was, now=dataclasses.replace(node.now, tunnel_settings=now))
     assert [step for step in taken_back(seen) if "tunl0" in step] == steps
