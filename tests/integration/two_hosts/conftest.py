@@ -18,7 +18,18 @@ ADDRESSES = {"host": "172.31.200.1", "h1": "172.31.200.11", "h2": "172.31.200.12
 STATE = """\
 ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'; ip -o address | sed 's/^[0-9]*: //'
 ip route show table all; ip rule; ip netns; nft list ruleset
-find / -xdev | grep -Ev '^/(proc|sys|run|tmp|var/log|var/lib/systemd|root/\\.ansible)/'"""
+find / -xdev | grep -Ev '^/(proc|sys|run|tmp|var/log|var/lib/systemd|root/\\.ansible|home/[^/]+/\\.ansible)/'"""
+# On h2: a user who becomes root by sudo, as on most servers. At its first use sudo leaves a file there.
+ADMIN = "admin"
+ADD_ADMIN = f"""\
+cat >/tmp/sudo.deb && dpkg --install /tmp/sudo.deb >/dev/null
+useradd --create-home --shell /bin/sh --password '*' {ADMIN}
+echo '{ADMIN} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{ADMIN}
+cp --recursive /root/.ssh /home/{ADMIN}/
+chown --recursive {ADMIN}: /home/{ADMIN}/.ssh
+sed --in-place 's/^AllowUsers root$/& {ADMIN}/' /etc/ssh/sshd_config.d/node.conf && systemctl reload ssh
+runuser --user={ADMIN} -- sudo true
+"""
 NAMESPACES = {"a1": "h1", "a2": "h1", "b1": "h2", "b2": "h2", "c1": "", "c2": ""}
 
 
@@ -29,9 +40,12 @@ class Hosts:
         self.folder = folder
         self.keys = folder / "state" / MACHINES
         wire = {"wire": {"cidr": "172.31.200.0/24"}}
-        self._write(MACHINES, segments=wire, nodes={name: {"segment": "wire"} for name in ("h1", "h2")})
+        providers = {"h1": "container", "h2": "vm"}
+        nodes = {name: {"segment": "wire", "provider": provider} for name, provider in providers.items()}
+        self._write(MACHINES, segments=wire, nodes=nodes)
         key = {"ansible_ssh_private_key_file": str(self.keys / "id_ed25519")}
         hosts = {name: {"address": one, **({} if name == "host" else key)} for name, one in ADDRESSES.items()}
+        hosts["h2"]["ansible_user"] = ADMIN
         self._write(
             TOPOLOGY,
             segments={"lan": {"cidr": "172.31.201.0/24"}},
@@ -62,18 +76,28 @@ class Hosts:
         argv = ["ansible-playbook", inventory, f"playbooks/{book}.yml", f"--extra-vars=topology={topology}", *words]
         return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
 
-    def ssh(self, host: str, words: str) -> str:
-        """Output of a shell's words on a host."""
+    def add_admin(self, host: str) -> None:
+        """Install sudo on a host, which has no way to a mirror, and let ADMIN use it."""
+        for words in (("update",), ("download", "sudo")):
+            subprocess.run(["apt-get", "-qq", "--option=APT::Sandbox::User=root", *words], check=True, cwd=self.folder)
+        self.ssh(host, ADD_ADMIN, next(self.folder.glob("sudo_*.deb")).read_bytes())
+
+    def ssh(self, host: str, words: str, given: bytes = b"") -> str:
+        """Output of a shell's words on a host, whose standard input is `given`."""
         settings = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={self.keys}/known_hosts")
         options = [argument for setting in settings for argument in ("-o", setting)]
         argv = ["ssh", "-F", "none", "-i", str(self.keys / "id_ed25519"), *options, f"root@{ADDRESSES[host]}", words]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        done = subprocess.run(argv, input=given, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
 
     def state(self) -> dict[str, set[str]]:
         """What each host has."""
         return {host: set(self.ssh(host, STATE).splitlines()) for host in ("h1", "h2")}
+
+    def changes(self, before: dict[str, set[str]]) -> list[str]:
+        """What the hosts have that they had not, and the other way round."""
+        return [f"{host}: {line}" for host, lines in self.state().items() for line in sorted(lines ^ before[host])]
 
 
 def _cut(host: str) -> dict[str, object]:
@@ -88,6 +112,7 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     made = Hosts(tmp_path)
     up = made.play("nodes", MACHINES)
     assert up.returncode == 0, up.stdout[-4000:]
+    made.add_admin("h2")
     yield made
     for name in (TOPOLOGY, MACHINES):
         made.play("destroy", name)
