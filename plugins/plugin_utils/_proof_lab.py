@@ -52,7 +52,7 @@ class Machine:
 
     def call(self, command: str, given: bytes = b"") -> bytes:
         """A command's standard output as it is; given is its standard input, which no list of processes shows."""
-        done = subprocess.run([*self.prefix, command], input=given, capture_output=True, check=False)
+        done = subprocess.run(self._argv(command), input=given, capture_output=True, check=False)
         if done.returncode != 0:
             error = (done.stderr or done.stdout).decode(errors="replace").strip()[-400:]
             raise ProofError(f"{self.name}: `{command[:60]}…` failed with exit status {done.returncode}: {error}")
@@ -64,11 +64,10 @@ class Machine:
 
         given is what it reads of that first.
         """
-        command = f"sudo -n sh -c {shlex.quote(command)}" if self.sudo else command
         with (
             tempfile.TemporaryFile() as output,
             subprocess.Popen(
-                [*self.prefix, command], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.PIPE
+                self._argv(command), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.PIPE
             ) as process,
         ):
             held = Held(self.name, process, output)
@@ -78,6 +77,9 @@ class Machine:
                 yield held
             finally:
                 held.end()
+
+    def _argv(self, command: str) -> tuple[str, ...]:
+        return (*self.prefix, f"sudo -n sh -c {shlex.quote(command)}" if self.sudo else command)
 
 
 class Held:
