@@ -11,8 +11,8 @@ short_description: Shows what long tasks are doing and how long each play took
 description:
   - While a task runs for more than 5 seconds, prints one line every 10 seconds with its name, the elapsed time and,
     when the task writes one, the last line of the progress file C(progress) in the cache.
-  - At the end of the run prints one line per play with its elapsed time, and the total. A run of less than 5 seconds
-    prints nothing.
+  - At the end of the run prints one line per play that had a host, with its elapsed time, and the total. A run of less
+    than 5 seconds prints nothing.
   - Prints nothing at all unless the stdout callback is P(ansible.builtin.default#callback), so that output made for
     programs stays readable for them.
 version_added: 0.1.0
@@ -130,6 +130,10 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play) -> None:
         """Note when the play began."""
         self._progress.plays.append((play.get_name(), time.monotonic()))
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """Forget the play: most topologies have no use for some of them."""
+        self._progress.plays.pop()
 
     def v2_playbook_on_task_start(self, task, is_conditional) -> None:
         """Note which task runs since when."""

@@ -100,6 +100,15 @@ def test_a_whole_run(callback: progress.CallbackModule, tmp_path: Path) -> None:
     assert not callback._thread.is_alive()
 
 
+def test_a_play_without_hosts_is_not_listed(callback: progress.CallbackModule) -> None:
+    for name in ("Build", "Nobody"):
+        callback.v2_playbook_on_play_start(named(name))
+    callback.v2_playbook_on_no_hosts_matched()
+    time.sleep(0.02)
+    callback.v2_playbook_on_stats(None)
+    assert [line.split()[1] for line in callback.lines] == ["Build", "total"]
+
+
 def test_a_second_playbook_starts_no_second_thread(callback: progress.CallbackModule) -> None:
     callback.v2_playbook_on_start(None)
     thread = callback._thread
