@@ -30,6 +30,16 @@ from ansible_collections.reftopo.lab.plugins.module_utils._node_model import (
 # Folders of a node on the cache's file system: a node's root is an overlay, on which containerd cannot put another, and
 # etcd and the kubelet should not pay for one.
 VOLUMES = ("containerd", "kubelet", "etcd")
+# What podman's own systemd mode gives, but for one thing: on cgroup v1 it binds the machine's whole systemd hierarchy
+# into each node, whose services would then share the machine's cgroups and each other's.
+SYSTEMD_MODE = (
+    "--systemd=false",
+    "--tmpfs=/run:mode=755",
+    "--tmpfs=/run/lock",
+    "--tmpfs=/tmp",
+    "--env=container=podman",
+    "--stop-signal=SIGRTMIN+3",
+)
 IMAGE_MARK = "image"  # file with the key of the image; written last, so that it means a complete folder
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
@@ -171,15 +181,8 @@ def run_command(owner: str, node: Node, image: Image, machine: Machine, links: s
         f"--label={LINKS_LABEL}={links}",
         f"--network=ns:{node.netns}",
         "--privileged",
-        # What podman's own systemd mode gives, but for one thing: on cgroup v1 it binds the machine's whole systemd
-        # hierarchy into each node, whose services would then share the machine's cgroups and each other's.
-        "--systemd=false",
-        "--tmpfs=/run:mode=755",
-        "--tmpfs=/run/lock",
-        "--tmpfs=/tmp",
-        "--env=container=podman",
+        *SYSTEMD_MODE,
         f"--env=container_uuid={machine_id(node)}",
-        "--stop-signal=SIGRTMIN+3",
         "--cgroupns=private",
         "--pids-limit=-1",
         f"--ulimit=nofile={machine.open_files}:{machine.open_files}",
