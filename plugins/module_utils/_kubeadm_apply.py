@@ -54,6 +54,8 @@ LEFTOVERS = (
 )
 # What kubeadm says, before it makes anything, of a containerd that does not answer while a disk stalls (its preflight).
 STALLED = re.compile(r"\[ERROR CRI\].*DeadlineExceeded")
+# A machine that boots answers SSH before its containerd runs. systemctl(1) waits for a start that is under way.
+RUN_CONTAINERD = ["systemctl", "start", "containerd"]
 POLL_INTERVAL = 0.2  # seconds
 KUBEADM = "/usr/bin/kubeadm"
 # What the kubelet shows the API: its certificate and key, and the authority that it trusts.
@@ -172,9 +174,11 @@ class Applier:
         write_whole(path, self.desired.contents()[path], mode)
 
     def _init(self, config: str) -> None:
+        self._command(RUN_CONTAINERD)
         self._patiently(["kubeadm", "init", "--config", config], STALLED)
 
     def _join(self, config: str) -> None:
+        self._command(RUN_CONTAINERD)
         # kubeadm itself asks every 5 seconds (DiscoveryRetryInterval); asking here first saves most of that.
         self.wait_for("/api/v1/namespaces/kube-public/configmaps/cluster-info")
         self._patiently(["kubeadm", "join", "--config", config], STALLED)
