@@ -112,6 +112,8 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     made = Hosts(tmp_path)
     up = made.play("nodes", MACHINES)
     assert up.returncode == 0, up.stdout[-4000:]
+    # A virtual machine answers SSH before it has started all else.
+    made.ssh("h2", "timeout 120 systemctl is-system-running --wait || test $? -ne 124")
     made.add_admin("h2")
     yield made
     for name in (TOPOLOGY, MACHINES):
