@@ -25,7 +25,7 @@ HOSTS = "t-hosts"  # owner of the machines, and the bridge's name
 TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
 ROLES = {"cp1": "control-plane", "w1": "worker"}
-STRANGER, STRANGERS_MAC = "t-stranger", "02:00:00:00:00:99"
+STRANGER, STRANGERS_MAC, BRIDGES_MAC = "t-stranger", "02:00:00:00:00:99", "02:00:00:00:00:01"
 # On w1: a user with sudo and without a password, opened by the same key. At its first use sudo leaves a file there.
 ADD_ADMIN = f"""\
 useradd --create-home --shell /bin/sh --password '*' {plain_images.ADMIN}
@@ -78,7 +78,9 @@ class Hosts:
 
     def start(self) -> None:
         """Make the machines, on a bridge."""
-        command("ip", "link", "add", HOSTS, "up", "type", "bridge")
+        # A bridge without an address of its own takes the lowest of its ports', and with each change the kernel forgets
+        # all neighbours, permanent ones too (net/bridge/br_stp_if.c; net/core/neighbour.c, neigh_changeaddr).
+        command("ip", "link", "add", HOSTS, "address", BRIDGES_MAC, "up", "type", "bridge")
         command("ip", "address", "add", "198.51.100.1/24", "dev", HOSTS)
         keys, addresses, runner = str(self.folder / "keys"), list(ADDRESSES.values()), Runner(real_nodes.run_command)
         KeyMaker(keys, HOSTS, addresses, runner).apply(plan(observe(keys), addresses))
