@@ -25,6 +25,14 @@ COPIED = (
     "etc/systemd/system-preset/00-node.preset",
 )
 ADMIN = "admin"  # who may log in beside root
+# A user with sudo and without a password, opened by root's key. At its first use sudo leaves a file there.
+ADD_ADMIN = f"""\
+useradd --create-home --shell /bin/sh --password '*' {ADMIN}
+echo '{ADMIN} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{ADMIN}
+cp --recursive /root/.ssh /home/{ADMIN}/
+chown --recursive {ADMIN}: /home/{ADMIN}/.ssh
+runuser --user={ADMIN} -- sudo true
+"""
 OF_A_NODE = "rootfs/etc/systemd/system/node-setup.service.d"  # in what a VM gets beside the image
 # In place of the one that is installed nowhere then: whoever becomes a node has to get it, and give it back.
 PACKAGE = """\

@@ -26,14 +26,6 @@ TOPOLOGY = "t-office"
 ADDRESSES = {"cp1": "198.51.100.11", "w1": "198.51.100.12"}  # RFC 5737: documentation, so nobody's own
 ROLES = {"cp1": "control-plane", "w1": "worker"}
 STRANGER, STRANGERS_MAC, BRIDGES_MAC = "t-stranger", "02:00:00:00:00:99", "02:00:00:00:00:01"
-# On w1: a user with sudo and without a password, opened by the same key. At its first use sudo leaves a file there.
-ADD_ADMIN = f"""\
-useradd --create-home --shell /bin/sh --password '*' {plain_images.ADMIN}
-echo '{plain_images.ADMIN} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{plain_images.ADMIN}
-cp --recursive /root/.ssh /home/{plain_images.ADMIN}/
-chown --recursive {plain_images.ADMIN}: /home/{plain_images.ADMIN}/.ssh
-runuser --user={plain_images.ADMIN} -- sudo true
-"""
 WITHOUT_OVERLAY = {
     "from": "pods",
     "to": "pods",
@@ -90,7 +82,7 @@ class Hosts:
         if "vm" in self.kinds.values():
             image = plain_images.vm_image(self.image, runner, self.folder / "vm")
             machines.converge_present({**self.vm_marks, **given, "image": image}, runner, False)
-        self.ssh("w1", ADD_ADMIN)
+        self.ssh("w1", plain_images.ADD_ADMIN)
 
     def plug_stranger(self, name: str) -> None:
         """Plug a machine with a host's address in at the bridge; this one goes on to know which of the two is meant."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from plain_images import ADD_ADMIN, ADMIN
+from residue import diff
 
 ROOT = Path(__file__).parents[3]
 MACHINES, TOPOLOGY = "t-machines", "t-wide"
@@ -19,16 +21,10 @@ STATE = """\
 ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'; ip -o address | sed 's/^[0-9]*: //'
 ip route show table all; ip rule; ip netns; nft list ruleset
 find / -xdev | grep -Ev '^/(proc|sys|run|tmp|var/log|var/lib/systemd|root/\\.ansible|home/[^/]+/\\.ansible)/'"""
-# On h2: a user who becomes root by sudo, as on most servers. At its first use sudo leaves a file there.
-ADMIN = "admin"
-ADD_ADMIN = f"""\
+# h2's user becomes root by sudo, as on most servers.
+ADD_SUDO = f"""\
 cat >/tmp/sudo.deb && dpkg --install /tmp/sudo.deb >/dev/null
-useradd --create-home --shell /bin/sh --password '*' {ADMIN}
-echo '{ADMIN} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{ADMIN}
-cp --recursive /root/.ssh /home/{ADMIN}/
-chown --recursive {ADMIN}: /home/{ADMIN}/.ssh
 sed --in-place 's/^AllowUsers root$/& {ADMIN}/' /etc/ssh/sshd_config.d/node.conf && systemctl reload ssh
-runuser --user={ADMIN} -- sudo true
 """
 NAMESPACES = {"a1": "h1", "a2": "h1", "b1": "h2", "b2": "h2", "c1": "", "c2": ""}
 
@@ -80,7 +76,7 @@ class Hosts:
         """Install sudo on a host, which has no way to a mirror, and let ADMIN use it."""
         for words in (("update",), ("download", "sudo")):
             subprocess.run(["apt-get", "-qq", "--option=APT::Sandbox::User=root", *words], check=True, cwd=self.folder)
-        self.ssh(host, ADD_ADMIN, next(self.folder.glob("sudo_*.deb")).read_bytes())
+        self.ssh(host, ADD_SUDO + ADD_ADMIN, next(self.folder.glob("sudo_*.deb")).read_bytes())
 
     def ssh(self, host: str, words: str, given: bytes = b"") -> str:
         """Output of a shell's words on a host, whose standard input is `given`."""
@@ -91,13 +87,13 @@ class Hosts:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def state(self) -> dict[str, set[str]]:
+    def state(self) -> dict[str, list[str]]:
         """What each host has."""
-        return {host: set(self.ssh(host, STATE).splitlines()) for host in ("h1", "h2")}
+        return {host: self.ssh(host, STATE).splitlines() for host in ("h1", "h2")}
 
-    def changes(self, before: dict[str, set[str]]) -> list[str]:
+    def changes(self, before: dict[str, list[str]]) -> list[str]:
         """What the hosts have that they had not, and the other way round."""
-        return [f"{host}: {line}" for host, lines in self.state().items() for line in sorted(lines ^ before[host])]
+        return diff(before, self.state())
 
 
 def _cut(host: str) -> dict[str, object]:

@@ -46,7 +46,7 @@ def test_a_topology_on_hosts_that_are_there(hosts):
     assert set(changed(hosts.play("up"))) == {"h1.t-wide", "h2.t-wide", "host.t-wide"}
     # The control of the comparison: it sees what is there now.
     for host, lines in hosts.state().items():
-        new = lines - before[host]
+        new = {*lines} - {*before[host]}
         assert any(lan["tunnel"] in line for line in new), new
         assert any("reftopo.t-wide." in line for line in new), new
     for words in (("--check", "--diff"), ()):
